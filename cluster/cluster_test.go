@@ -25,7 +25,7 @@ func op(t *testing.T, c *clustertest.Cluster, id string, o command.Op, hold time
 	return a
 }
 
-func limit(t *testing.T, c *clustertest.Cluster, name string, slots int64) {
+func limitOf(t *testing.T, c *clustertest.Cluster, name string, slots int64) {
 	t.Helper()
 	op(t, c, "", &command.PutLimit{Name: name, Settings: command.LimitSettings{Slots: slots, Active: true}}, 0)
 }
@@ -38,7 +38,7 @@ func TestAClusterForms(t *testing.T) {
 	for _, n := range []int{1, 3, 5} {
 		synctest.Test(t, func(t *testing.T) {
 			c := clustertest.Start(t, clustertest.Options{Nodes: n})
-			limit(t, c, "db", 1)
+			limitOf(t, c, "db", 1)
 			a := op(t, c, "a", acquire("db", 0), 0)
 			if g, ok := a.Result.(*command.Granted); !ok || g.Token == 0 {
 				t.Fatalf("%d nodes: %#v", n, a.Result)
