@@ -27,21 +27,21 @@ type Setting struct {
 // in the log. The server and the configuration hold values against it.
 func SettingList() [11]Setting {
 	const (
-		second = int64(time.Second)
-		hour   = int64(time.Hour)
-		many   = 100_000_000
+		second  = int64(time.Second)
+		day     = 24 * int64(time.Hour)
+		million = 1_000_000
 	)
 	return [...]Setting{
 		{Name: "default_ttl", Duration: true, Min: int64(MinTTL), Max: int64(MaxTTL)},
-		{Name: "remember", Duration: true, Min: 15 * second, Max: 24 * hour},
-		{Name: "max_remembered", Min: 1, Max: many},
-		{Name: "max_waiters", Min: 0, Max: many},
-		{Name: "patience", Duration: true, Min: 0, Max: hour},
-		{Name: "max_backdate", Duration: true, Min: 0, Max: 10 * second},
-		{Name: "tick_interval", Duration: true, Min: second / 10, Max: 60 * second},
-		{Name: "max_implicit", Min: 0, Max: many},
-		{Name: "implicit_ttl", Duration: true, Min: second, Max: 10 * 365 * 24 * hour},
-		{Name: "max_limits", Min: 1, Max: many},
-		{Name: "max_leases", Min: 1, Max: many},
+		{Name: "remember", Duration: true, Min: 20 * second, Max: day},
+		{Name: "max_remembered", Min: 1000, Max: 100 * million},
+		{Name: "max_waiters", Min: 0, Max: 10 * million},
+		{Name: "patience", Duration: true, Min: second / 100, Max: day},
+		{Name: "max_backdate", Duration: true, Min: second / 1000, Max: 10 * second},
+		{Name: "tick_interval", Duration: true, Min: second / 100, Max: 60 * second},
+		{Name: "max_implicit", Min: 0, Max: million},
+		{Name: "implicit_ttl", Duration: true, Min: 60 * second, Max: 3650 * day},
+		{Name: "max_limits", Min: 1, Max: 10 * million},
+		{Name: "max_leases", Min: 1, Max: 100 * million},
 	}
 }
