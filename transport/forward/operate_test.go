@@ -97,6 +97,12 @@ func TestDigestAndStatusOfAnyNode(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
+		digests, missing := c.nodes["n2"].Digests(ctx, []cluster.Node{
+			{ID: "n1", Name: "one", Peer: "at-n1"}, {ID: "n2", Name: "two"}, {ID: "n9", Name: "nine", Peer: "at-n9"},
+		}, 5)
+		if len(digests) != 2 || digests["one"] != digests["two"] || !slices.Equal(missing, []string{"nine"}) {
+			t.Errorf("digests %v, missing %q", digests, missing)
+		}
 		if _, err := c.nodes["n2"].Status(ctx, cluster.Node{ID: "n9", Peer: "at-n9"}); err == nil {
 			t.Error("a node that is not there told its status")
 		}
