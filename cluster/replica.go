@@ -155,6 +155,6 @@ func (r *Replica) Digest(ctx context.Context, index uint64) (sum [32]byte, ok bo
 	if err := r.AwaitApplied(ctx, index); err != nil {
 		return sum, false, err
 	}
-	sum, ok = r.machine.Digest(index)
-	return sum, ok, nil
+	sum, ok = r.machine.Digest(index, ctx.Done())
+	return sum, ok, ctx.Err()
 }

@@ -57,7 +57,7 @@ type Stores struct {
 // Memory returns stores that last as long as the process, for development and
 // tests. id names the node.
 func Memory(id string) *Stores {
-	return &Stores{ID: id, Log: raft.NewInmemStore(), Stable: newMemoryStable(), Snapshot: raft.NewInmemSnapshotStore()}
+	return &Stores{ID: id, Log: raft.NewInmemStore(), Stable: newMemoryStable(), Snapshot: &memorySnapshots{}}
 }
 
 // Close closes the files. The stores must not be used any more.

@@ -39,6 +39,7 @@ const (
 	CodeTooOld               Code = "too_old"
 	CodeShuttingDown         Code = "shutting_down"
 	CodeDiskFailure          Code = "disk_failure"
+	CodeNotInForce           Code = "not_in_force"
 	CodeOutcomeUnknown       Code = "outcome_unknown"
 )
 
@@ -103,6 +104,7 @@ func Codes() []CodeInfo {
 		{CodeTooOld, http.StatusServiceUnavailable, "Request too old", EffectNone, RetrySameID, 1},
 		{CodeShuttingDown, http.StatusServiceUnavailable, "Shutting down", EffectNone, RetrySameID, 1},
 		{CodeDiskFailure, http.StatusServiceUnavailable, "Disk failure", EffectUnknown, RetrySameID, 1},
+		{CodeNotInForce, http.StatusServiceUnavailable, "Not in force yet", EffectNone, RetrySameID, 5},
 		{CodeOutcomeUnknown, http.StatusGatewayTimeout, "Outcome unknown", EffectUnknown, RetrySameID, 0},
 	}
 }

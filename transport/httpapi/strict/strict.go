@@ -215,3 +215,6 @@ func (r *Reader) next(end byte) *frame {
 	f.begun, f.index = true, -1
 	return f
 }
+
+// Faults counts the faults that were noted so far.
+func (r *Reader) Faults() int { return len(r.faults) }
