@@ -5,7 +5,7 @@ import (
 
 	metrics "github.com/hashicorp/go-metrics/compat"
 	promsink "github.com/hashicorp/go-metrics/compat/prometheus"
-	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/cluster"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
@@ -29,63 +29,65 @@ func NewRegistry() (*prometheus.Registry, error) {
 	return r, nil
 }
 
-// replicaState is what the metrics of a node's own state are read from.
-type replicaState interface {
-	View(read func(*limit.State))
+// clusterMetrics shows what this node does in its cluster, read anew for each
+// scrape. The sizes of the state are the HTTP API's metrics.
+type clusterMetrics struct {
+	replica counting
+	list    []clusterMetric
+}
+
+// counting is what of a replica the metrics are read from.
+type counting interface {
+	Counters() cluster.Counters
 	IsLeader() bool
 }
 
-// stateMetrics shows a node's own state, read anew for each scrape.
-type stateMetrics struct {
-	replica replicaState
-	gauges  []stateGauge
-}
-
-type stateGauge struct {
+type clusterMetric struct {
 	desc *prometheus.Desc
-	read func(*limit.State) float64
+	kind prometheus.ValueType
+	read func(cluster.Counters) uint64
 }
 
-func newStateMetrics(r replicaState, version string) *stateMetrics {
-	gauge := func(name, help string, read func(*limit.State) float64) stateGauge {
-		return stateGauge{prometheus.NewDesc("limitd_"+name, help, nil, nil), read}
+func newClusterMetrics(r counting, version string) *clusterMetrics {
+	m := &clusterMetrics{replica: r}
+	add := func(kind prometheus.ValueType, name, help string, labels prometheus.Labels, read func(cluster.Counters) uint64) {
+		m.list = append(m.list, clusterMetric{prometheus.NewDesc("limitd_"+name, help, nil, labels), kind, read})
 	}
-	info := prometheus.NewDesc("limitd_build_info", "Always 1; the version is the label.", nil, prometheus.Labels{"version": version})
-	return &stateMetrics{replica: r, gauges: []stateGauge{
-		gauge("limits", "Limits that exist.", func(s *limit.State) float64 { return float64(s.Counts().Limits) }),
-		gauge("leases", "Leases that are held.", func(s *limit.State) float64 { return float64(s.Counts().Leases) }),
-		gauge("waiters", "Acquires that wait for slots.", func(s *limit.State) float64 { return float64(s.Counts().Waiters) }),
-		gauge("holdings", "Holdings of slots: a lease has one for each of its limits.", func(s *limit.State) float64 { return float64(s.Counts().Holdings) }),
-		gauge("remembered_requests", "Requests whose end is remembered for their retries.", func(s *limit.State) float64 { return float64(s.Counts().Remembered) }),
-		gauge("applied_index", "Index of the last record that this node has applied.", func(s *limit.State) float64 { return float64(s.Index()) }),
-		gauge("cluster_time_seconds", "Cluster time at that record.", func(s *limit.State) float64 { return float64(s.Time()) / 1e9 }),
-		gauge("rules_version", "Version of the rules in force.", func(s *limit.State) float64 { return float64(s.Rules()) }),
-		gauge("is_leader", "1 where this node leads.", func(*limit.State) float64 {
-			if r.IsLeader() {
-				return 1
-			}
-			return 0
-		}),
-		{info, func(*limit.State) float64 { return 1 }},
-	}}
+	counter := func(name, help string, read func(cluster.Counters) uint64) {
+		add(prometheus.CounterValue, "cluster_"+name+"_total", help, nil, read)
+	}
+	counter("records", "Records that this node proposed and that were answered.", func(c cluster.Counters) uint64 { return c.Proposed })
+	counter("failed_records", "Proposals that ended in an error.", func(c cluster.Counters) uint64 { return c.Failed })
+	counter("reproposals", "Records that were cut short or of another term, and proposed again.", func(c cluster.Counters) uint64 { return c.NotRun })
+	counter("ticks", "Ticks that this node proposed.", func(c cluster.Counters) uint64 { return c.Ticks })
+	counter("reads", "Read records, each for all linearizable reads that waited.", func(c cluster.Counters) uint64 { return c.Reads })
+	counter("joins", "Waits that were joined without a record.", func(c cluster.Counters) uint64 { return c.Joined })
+	counter("tenures", "Terms in which this node led.", func(c cluster.Counters) uint64 { return c.Tenures })
+	counter("restores", "Snapshots that this node's state was restored from.", func(c cluster.Counters) uint64 { return c.Restores })
+	add(prometheus.GaugeValue, "cluster_open_calls", "Waits that this node, leading, holds open.", nil,
+		func(c cluster.Counters) uint64 { return uint64(c.OpenCalls) })
+	add(prometheus.GaugeValue, "cluster_is_leader", "1 where this node leads.", nil, func(cluster.Counters) uint64 {
+		if r.IsLeader() {
+			return 1
+		}
+		return 0
+	})
+	add(prometheus.GaugeValue, "build_info", "Always 1; the version is the label.", prometheus.Labels{"version": version},
+		func(cluster.Counters) uint64 { return 1 })
+	return m
 }
 
 // Describe tells the registry what Collect will bring.
-func (m *stateMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, g := range m.gauges {
-		out <- g.desc
+func (m *clusterMetrics) Describe(out chan<- *prometheus.Desc) {
+	for _, one := range m.list {
+		out <- one.desc
 	}
 }
 
-// Collect reads all gauges at one record.
-func (m *stateMetrics) Collect(out chan<- prometheus.Metric) {
-	values := make([]float64, len(m.gauges))
-	m.replica.View(func(s *limit.State) {
-		for i, g := range m.gauges {
-			values[i] = g.read(s)
-		}
-	})
-	for i, g := range m.gauges {
-		out <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, values[i])
+// Collect reads all numbers.
+func (m *clusterMetrics) Collect(out chan<- prometheus.Metric) {
+	counters := m.replica.Counters()
+	for _, one := range m.list {
+		out <- prometheus.MustNewConstMetric(one.desc, one.kind, float64(one.read(counters)))
 	}
 }

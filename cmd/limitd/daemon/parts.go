@@ -83,15 +83,15 @@ func (d *Daemon) startReplica(context.Context) error {
 	}
 	d.replica = r
 	d.clusterID.set(r.ClusterID)
-	if err := d.deps.Registry.Register(newStateMetrics(r, d.deps.Version)); err != nil {
-		return fmt.Errorf("register the metrics of the state: %w", err)
+	if err := d.deps.Registry.Register(newClusterMetrics(r, d.deps.Version)); err != nil {
+		return fmt.Errorf("register the metrics of the cluster: %w", err)
 	}
 	return nil
 }
 
 func (d *Daemon) startForward(context.Context) (err error) {
 	d.node, err = forward.Start(forward.Config{
-		Self: d.stores.ID, Replica: d.replica, Leadership: d.replica, Operator: d.replica,
+		Self: d.stores.ID, Replica: d.replica, Leadership: d.replica, Operator: operator{d.replica},
 		Streams: d.port.Forward(), Version: d.deps.Version, Logger: d.log.Named("forward"),
 	})
 	return err
