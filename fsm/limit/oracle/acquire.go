@@ -13,12 +13,12 @@ const defaultLinger = int64(15e9)
 // bounds, missing limits, never fits, no decay; then grant, deny or queue.
 func (m *Model) acquire(h command.Header, a *command.Acquire) command.Result {
 	if r := m.known(h.ID); r != nil {
-		return m.again(r, h, a)
+		return m.again(r, a)
 	}
 	if h.Accepted < m.forgotten {
 		return &command.Problem{Code: command.CodeTooOld}
 	}
-	if x := m.partedOf(a.Family); x != nil {
+	if x := m.partedOf(a); x != nil {
 		return m.takeUpAs(x, h, a)
 	}
 	if p := m.unwelcome(h); p != nil {
@@ -27,28 +27,26 @@ func (m *Model) acquire(h command.Header, a *command.Acquire) command.Result {
 	if p := m.refuse(a); p != nil {
 		return p
 	}
-	x := &waiter{age: m.index, arrived: m.time, linger: a.Linger}
+	x := &waiter{age: m.index, arrived: m.time, deadline: m.time + a.Wait, linger: cmp.Or(a.Linger, defaultLinger),
+		ttl: cmp.Or(a.TTL, m.settings.DefaultTTL), nameless: a.Anonymous, leads: leads(a), family: a.Family}
 	x.wants, _ = m.resolve(a)
+	x.lapse = m.time + x.linger
 	lacking := m.allLacking(x)
 	if len(lacking) > 0 && a.Wait > 0 && int64(len(m.waiters)) >= m.settings.MaxWaiters {
 		return &command.Problem{Code: command.CodeOverloaded}
 	}
-	r := m.remember(h.ID, command.KindAcquire)
-	r.acquire, r.family, x.request = a, a.Family, r
+	x.request = m.remember(h.ID, a)
+	if len(lacking) > 0 && a.Wait == 0 {
+		m.use(x)
+		m.end(x.request, m.denied(x, false))
+		return x.request.result
+	}
 	m.create(a, x)
-	switch {
-	case len(lacking) == 0:
+	m.use(x)
+	if len(lacking) == 0 {
 		return m.grant(x)
-	case a.Wait == 0:
-		m.end(r, m.denied(x, false))
-		return r.result
 	}
-	r.waiter = x
-	x.deadline = m.time + a.Wait
-	if x.linger == 0 {
-		x.linger = defaultLinger
-	}
-	x.lapse = m.time + x.linger
+	x.request.waiter = x
 	m.enter(x)
 	return m.waiting(x)
 }
@@ -71,7 +69,12 @@ func (m *Model) refuse(a *command.Acquire) command.Result {
 			return noDecay(w)
 		}
 	}
-	if m.leads(a) && int64(len(m.leases)) >= m.settings.MaxLeases {
+	for _, w := range wants {
+		if a.Anonymous && w.limit.settings.Numbered {
+			return &command.Problem{Code: command.CodeInvalid, Limit: w.limit.name}
+		}
+	}
+	if leads(a) && int64(len(m.leases)+len(m.waiters)) >= m.settings.MaxLeases {
 		return &command.Problem{Code: command.CodeTooMany}
 	}
 	return nil
@@ -93,7 +96,7 @@ func noDecay(w want) *command.Problem {
 
 // leads tells whether a lease comes of a: of any concurrency entry, and of no
 // entries at all, but of no anonymous acquire.
-func (m *Model) leads(a *command.Acquire) bool {
+func leads(a *command.Acquire) bool {
 	concurrency := slices.ContainsFunc(a.Entries, func(e command.Entry) bool { return e.Mode == command.Concurrency })
 	return !a.Anonymous && (concurrency || len(a.Entries) == 0)
 }
@@ -111,7 +114,7 @@ func (m *Model) resolve(a *command.Acquire) (wants []want, missing []string) {
 }
 
 // create makes the missing limits of an acquire that is let in, where it wants
-// that and there is room for them, and notes that the implicit ones are in use.
+// that and there is room for them (L3).
 func (m *Model) create(a *command.Acquire, x *waiter) {
 	if _, missing := m.resolve(a); a.Missing == command.MissingCreate {
 		for _, name := range missing {
@@ -121,6 +124,10 @@ func (m *Model) create(a *command.Acquire, x *waiter) {
 		}
 	}
 	x.wants, x.request.skipped = m.resolve(a)
+}
+
+// use notes that x names its limits.
+func (m *Model) use(x *waiter) {
 	for _, w := range x.wants {
 		w.limit.used = m.time
 	}
@@ -133,73 +140,4 @@ func (m *Model) implicit() (n int64) {
 		}
 	}
 	return n
-}
-
-// grantWaiter grants one that was queued.
-func (m *Model) grantWaiter(x *waiter) {
-	m.waiters = slices.DeleteFunc(m.waiters, func(y *waiter) bool { return y == x })
-	m.outcome(x, m.grant(x))
-}
-
-func (m *Model) outcome(x *waiter, r command.Result) {
-	m.now.outcomes = append(m.now.outcomes, Outcome{ID: x.request.id, Age: x.age, Result: r})
-}
-
-// grant takes what x wants, at the present time. A lease of it runs from the
-// record's time.
-func (m *Model) grant(x *waiter) command.Result {
-	m.tokens++
-	r := x.request
-	g := &command.Granted{ID: r.id, Token: m.tokens, Waited: m.time - x.arrived, GrantedWall: m.now.wall, Skipped: r.skipped}
-	for _, w := range x.wants {
-		g.Limits = append(g.Limits, m.take(w, r.acquire.Anonymous))
-	}
-	r.waiter, r.token = nil, g.Token
-	if !m.leads(r.acquire) {
-		m.end(r, g)
-		return g
-	}
-	g.Lease, g.TTL = true, cmp.Or(r.acquire.TTL, m.settings.DefaultTTL)
-	g.ExpiresIn = g.TTL
-	g.ExpiresWall = m.now.wall + g.TTL
-	r.result = g
-	r.lease = &lease{request: r, token: g.Token, ttl: g.TTL, granted: m.time, end: m.now.target + g.TTL, wall: m.now.wall, wants: x.wants}
-	m.leases = append(m.leases, r.lease)
-	return g
-}
-
-// take occupies w's slots where its limit counts them.
-func (m *Model) take(w want, nameless bool) command.GrantedLimit {
-	l := w.limit
-	m.decay(l)
-	fits := l.held()+w.n <= l.settings.Slots
-	g := command.GrantedLimit{UUID: l.uuid, Name: l.name, Slots: w.n, Mode: w.mode(), Capacity: l.settings.Slots, Rate: l.settings.Rate}
-	switch {
-	case !l.settings.Active:
-	case l.settings.Shadow && (!fits || w.rate && l.settings.Rate.IsZero()):
-		g.WouldDeny = true
-	default:
-		g.Counted = true
-		h := &holding{token: m.tokens, kind: leased, slots: w.n, granted: m.time}
-		switch {
-		case w.rate:
-			h.kind = rated
-		case nameless:
-			h.kind = anonymous
-		}
-		if l.settings.Numbered {
-			h.ordinals = l.freeOrdinals(w.n)
-		}
-		l.holdings = append(l.holdings, h)
-		g.Ordinals = h.ordinals
-	}
-	g.Occupied = l.held()
-	return g
-}
-
-func (w want) mode() command.Mode {
-	if w.rate {
-		return command.RateLimit
-	}
-	return command.Concurrency
 }

@@ -57,7 +57,7 @@ func (m *Model) waitExpires(x *waiter) {
 
 // cancelWaiter ends the wait of x because nobody is interested any more.
 func (m *Model) cancelWaiter(x *waiter) {
-	m.refuseWaiter(x, &command.Problem{Code: command.CodeCancelled})
+	m.refuseWaiter(x, cancelled())
 }
 
 // refuseWaiter ends the wait of x with a problem.

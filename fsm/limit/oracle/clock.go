@@ -49,6 +49,7 @@ func (m *Model) advance(target int64) bool {
 	if !m.work() {
 		return false
 	}
+	m.watch()
 	if floor := target - m.settings.MaxBackdate; floor > m.time {
 		for e := m.next(floor - 1); e != nil; e = m.next(floor - 1) {
 			if !m.spend() {
@@ -56,6 +57,7 @@ func (m *Model) advance(target int64) bool {
 			}
 			m.moveTo(e.due)
 			e.play()
+			m.watch()
 		}
 		m.moveTo(floor)
 	}
@@ -95,7 +97,7 @@ func (m *Model) next(t int64) *event {
 func (m *Model) events() []*event {
 	var list []*event
 	add := func(due int64, c class, first int64, then uint64, play func()) {
-		list = append(list, &event{due: max(due, m.time), class: c, first: first, then: then, play: play})
+		list = append(list, &event{due: due, class: c, first: first, then: then, play: play})
 	}
 	for _, l := range m.leases {
 		add(l.end, leaseEnds, 0, l.token, func() { m.expire(l) })
@@ -122,25 +124,29 @@ func (m *Model) events() []*event {
 	}
 	for _, r := range m.requests {
 		if r.ended {
-			add(r.forgetAt, forget, r.forgetAt, r.ending, func() { m.forget(r) })
+			add(r.endedAt+m.settings.Remember, forget, r.endedAt, r.ending, func() { m.forget(r) })
 		}
 	}
 	return list
 }
 
-// profitsAt returns when decay gives the first candidate of l the room that it
-// lacks there; false: never, or the limit is marked and will be looked at anyway.
-func (m *Model) profitsAt(l *limit) (int64, bool) {
-	x := m.candidate(l)
-	if x == nil || l.marked || l.settings.Rate.IsZero() || !m.lacks(x, l) {
+// profitsAt returns when decay gives the first of those parked on l the room
+// that it lacks there; false: never, or the limit is marked and will be looked
+// at anyway.
+func (m *Model) profitsAt(l *limit) (due int64, ok bool) {
+	if l.marked || l.settings.Rate.IsZero() || !l.enforcing() {
 		return 0, false
 	}
-	m.decay(l)
-	need := x.n(l) - m.room(x, l)
-	if need > l.held() {
-		return 0, false
+	for _, x := range m.waiters {
+		if x.park != l || x.parted || x.prot == 0 && m.olderParked(x, l) {
+			continue
+		}
+		need := x.n(l) - m.room(x, l)
+		if at, in := l.decayedBy(need); in && need > 0 && need <= l.held() && (!ok || at < due) {
+			due, ok = at, true
+		}
 	}
-	return l.decayedBy(need)
+	return due, ok
 }
 
 // collect removes an implicit limit that nobody used for long, or looks again

@@ -28,7 +28,6 @@ type holding struct {
 	slots    int64
 	ordinals []uint32
 	until    int64 // end of grace
-	granted  int64 // cluster time
 }
 
 // Decay (E5, L8). What is occupied is the sum of the holdings, less the part

@@ -14,12 +14,12 @@ type lease struct {
 	ttl     int64
 	granted int64
 	end     int64
-	wall    int64
-	wants   []want
+	waited  int64
+	shares  []share
 }
 
 func (s *lease) names(l *limit) bool {
-	return slices.ContainsFunc(s.wants, func(w want) bool { return w.limit == l })
+	return slices.ContainsFunc(s.shares, func(h share) bool { return h.limit == l })
 }
 
 // held returns the lease with the token, or nil.
@@ -36,15 +36,15 @@ func (m *Model) held(token uint64) *lease {
 // its time, the limit's grace keeps them a moment longer (S6).
 func (m *Model) finish(s *lease, how command.Reason) {
 	m.leases = slices.DeleteFunc(m.leases, func(o *lease) bool { return o == s })
-	for _, w := range s.wants {
+	for _, w := range s.shares {
 		m.decay(w.limit)
 		h := w.limit.holdingOf(s.token)
 		if h == nil || h.kind != leased {
-			continue
+			continue // not counted, decayed, reset; or a rate grant's, which decay alone gives back
 		}
 		w.limit.sample(m.time - s.granted)
 		if grace := w.limit.settings.Grace; how == command.ReasonExpired && grace > 0 {
-			h.kind, h.until = inGrace, m.time+grace
+			h.kind, h.until = inGrace, s.end+grace
 		} else {
 			m.drop(w.limit, h)
 		}
@@ -79,10 +79,13 @@ func (m *Model) release(h command.Header, op *command.Release) command.Result {
 		r = m.knownToken(op.Token)
 	}
 	switch {
+	case r == nil && op.Token != 0:
+		return &command.Released{Reason: command.ReasonUnknown}
 	case r == nil:
-		if op.Token == 0 {
-			m.tombstone(h, op.ID)
+		if p := m.unwelcome(h); p != nil {
+			return p
 		}
+		m.tombstone(op.ID)
 		return &command.Released{Reason: command.ReasonUnknown}
 	case r.waiter != nil:
 		m.cancelWaiter(r.waiter)
@@ -90,7 +93,9 @@ func (m *Model) release(h command.Header, op *command.Release) command.Result {
 	case r.lease != nil:
 		m.finish(r.lease, command.ReasonNone)
 		return &command.Released{Released: true}
-	case !endedLease(r):
+	case r.wasCancelled():
+		return &command.Released{Released: true, Replayed: true}
+	case !r.endedWith(command.CodeLeaseEnded):
 		return &command.Released{Reason: command.ReasonUnknown}
 	case r.how == command.ReasonNone:
 		return &command.Released{Released: true, Replayed: true}
@@ -98,20 +103,20 @@ func (m *Model) release(h command.Header, op *command.Release) command.Result {
 	return &command.Released{Reason: r.how}
 }
 
-func endedLease(r *request) bool {
-	p, ok := r.result.(*command.Problem)
-	return ok && p.Code == command.CodeLeaseEnded
-}
-
 func (m *Model) cancel(h command.Header, op *command.Cancel) command.Result {
 	r := m.known(op.ID)
 	switch {
 	case r == nil:
-		m.tombstone(h, op.ID)
+		if p := m.unwelcome(h); p != nil {
+			return p
+		}
+		m.tombstone(op.ID)
 	case r.waiter != nil:
 		m.cancelWaiter(r.waiter)
 	case r.lease != nil:
 		m.finish(r.lease, command.ReasonNone)
+	case r.endedWith(command.CodeCancelled), r.endedWith(command.CodeLeaseEnded) && r.how == command.ReasonNone:
+		return &command.Cancelled{Cancelled: true, Replayed: true}
 	default:
 		return &command.Cancelled{}
 	}
@@ -122,32 +127,28 @@ func (m *Model) renew(op *command.Renew) command.Result {
 	answer := &command.Renewed{}
 	for _, token := range op.Tokens {
 		one := command.RenewedLease{Token: token, State: command.LeaseGone}
-		if r := m.knownToken(token); r != nil {
-			one.ID = r.id
+		if s := m.held(token); s != nil {
+			one = m.extend(s, op.TTL)
 		}
-		m.extend(m.held(token), op.TTL, &one)
 		answer.Leases = append(answer.Leases, one)
 	}
 	for _, id := range op.IDs {
 		one := command.RenewedLease{ID: id, State: command.LeaseGone}
-		if r := m.known(id); r != nil {
-			one.Token = r.token
-			if m.extend(r.lease, op.TTL, &one); r.waiter != nil {
-				one.State = command.LeaseWaiting
-			}
+		switch r := m.known(id); {
+		case r != nil && r.waiter != nil:
+			one.State = command.LeaseWaiting
+		case r != nil && r.lease != nil:
+			one = m.extend(r.lease, op.TTL)
 		}
 		answer.Leases = append(answer.Leases, one)
 	}
 	return answer
 }
 
-// extend moves the end of s, where there is such a lease (S3).
-func (m *Model) extend(s *lease, ttl int64, one *command.RenewedLease) {
-	if s == nil {
-		return
-	}
+// extend moves the end of s, never back (S3).
+func (m *Model) extend(s *lease, ttl int64) command.RenewedLease {
 	s.end = max(s.end, m.time+cmp.Or(ttl, s.ttl))
-	one.State, one.ExpiresIn = command.LeaseHeld, s.end-m.time
+	return command.RenewedLease{Token: s.token, ID: s.request.id, State: command.LeaseHeld, ExpiresIn: s.end - m.time}
 }
 
 func (m *Model) forceRelease(op *command.ForceRelease) command.Result {
@@ -163,7 +164,7 @@ func (m *Model) forceRelease(op *command.ForceRelease) command.Result {
 func (m *Model) interest(op *command.Interest) command.Result {
 	for _, x := range m.waiters {
 		if slices.Contains(op.Ages, x.age) && !x.parted {
-			x.lapse = max(x.lapse, m.time+x.linger)
+			x.lapse = m.time + x.linger
 		}
 	}
 	return &command.Done{}
@@ -175,27 +176,38 @@ func (m *Model) part(op *command.Part) command.Result {
 		x := r.waiter
 		if !x.parted {
 			m.yield(x)
-			x.parted, x.was, x.prot, x.staged, x.first = true, x.prot > 0, 0, false, false
+			x.parted, x.first = true, false
 		}
 		x.lapse = m.time + op.Lapse
 	}
 	return &command.Done{}
 }
 
-// partedOf returns the oldest parted place of a family, or nil.
-func (m *Model) partedOf(family [16]byte) *waiter {
+// join answers a call that asks again for a place, and takes it up where it is
+// parted.
+func (m *Model) join(x *waiter) command.Result {
+	m.takeUp(x)
+	x.lapse = m.time + x.linger
+	return m.waiting(x)
+}
+
+// partedOf returns the oldest parted place of the family of a, or nil.
+func (m *Model) partedOf(a *command.Acquire) *waiter {
 	for _, x := range m.waiters {
-		if family != [16]byte{} && x.parted && x.request.family == family {
+		if a.Family != [16]byte{} && a.Wait > 0 && x.parted && x.family == a.Family {
 			return x
 		}
 	}
 	return nil
 }
 
-// takeUpAs gives a parted place to a new request of the same family.
+// takeUpAs gives a parted place to a new request of the same family. The wait
+// under the id that it had before has ended.
 func (m *Model) takeUpAs(x *waiter, h command.Header, a *command.Acquire) command.Result {
-	x.request.id = h.ID
-	x.lapse = m.time + x.linger
-	m.takeUp(x)
-	return m.waiting(x)
+	m.end(x.request, cancelled())
+	skipped := x.request.skipped
+	x.request = m.remember(h.ID, a)
+	x.request.waiter, x.request.skipped = x, skipped
+	x.arrived, x.deadline = m.time, m.time+a.Wait
+	return m.join(x)
 }

@@ -1,7 +1,6 @@
 package oracle
 
 import (
-	"cmp"
 	"math/big"
 	"slices"
 	"strings"
@@ -232,12 +231,15 @@ func (m *Model) setActive(op *command.SetActive) command.Result {
 			others += h.slots
 		}
 	}
-	switch left := max(0, op.Slots-others); {
+	left := max(0, op.Slots-others)
+	switch {
+	case l.settings.Numbered && left > 0:
+		return &command.Problem{Code: command.CodeInvalid, Limit: l.name}
 	case left < nameless:
 		m.giveBack(l, nameless-left)
 	case left > nameless:
 		m.tokens++
-		l.holdings = append(l.holdings, &holding{token: m.tokens, kind: anonymous, slots: left - nameless, granted: m.time})
+		m.occupy(l, anonymous, left-nameless)
 	}
 	return m.view(l)
 }
@@ -276,6 +278,3 @@ func (m *Model) updateSettings(op *command.UpdateSettings) command.Result {
 	m.forgotten = max(m.forgotten, m.time-m.settings.Remember)
 	return &command.SettingsNow{Settings: m.settings}
 }
-
-// byAge orders waiters.
-func byAge(a, b *waiter) int { return cmp.Compare(a.age, b.age) }

@@ -78,10 +78,13 @@ func (m *Model) Apply(index, term uint64, c command.Command) (command.Result, []
 	if c.Term != term {
 		return &command.NotRun{WrongTerm: true}, nil
 	}
-	if g, ok := c.Op.(*command.Genesis); ok && !m.born {
-		m.genesis(g)
-	}
-	if !m.born {
+	g, genesis := c.Op.(*command.Genesis)
+	switch {
+	case genesis && m.born:
+		return &command.Done{Replayed: true}, nil // proposed while the first was on its way
+	case genesis:
+		m.born, m.clusterID, m.settings, m.rules = true, g.ClusterID, g.Settings, g.Rules
+	case !m.born:
 		return &command.NotRun{}, nil
 	}
 	m.now.target = max(m.time, c.Stamp)
@@ -97,10 +100,6 @@ func (m *Model) Apply(index, term uint64, c command.Command) (command.Result, []
 	return result, m.now.outcomes
 }
 
-func (m *Model) genesis(g *command.Genesis) {
-	m.born, m.clusterID, m.settings, m.rules = true, g.ClusterID, g.Settings, g.Rules
-}
-
 // spend takes one unit of the record's budget; false: it is used up.
 func (m *Model) spend() bool {
 	if m.now.budget == 0 {
@@ -110,11 +109,18 @@ func (m *Model) spend() bool {
 	return true
 }
 
-// run carries out the record's own operation at the present time.
+// run carries out the record's own operation at the present time, once for
+// each id.
 func (m *Model) run(c command.Command) command.Result {
-	switch op := c.Op.(type) {
-	case *command.Acquire:
+	if op, ok := c.Op.(*command.Acquire); ok {
 		return m.acquire(c.Header, op)
+	}
+	return m.once(c, func() command.Result { return m.write(c) })
+}
+
+// write carries out what is no acquire.
+func (m *Model) write(c command.Command) command.Result {
+	switch op := c.Op.(type) {
 	case *command.Release:
 		return m.release(c.Header, op)
 	case *command.Renew:
@@ -125,15 +131,6 @@ func (m *Model) run(c command.Command) command.Result {
 		return m.interest(op)
 	case *command.Part:
 		return m.part(op)
-	case *command.Genesis, *command.Tick, *command.Read, *command.Verify:
-		return &command.Done{}
-	}
-	return m.once(c, func() command.Result { return m.write(c) })
-}
-
-// write carries out an operation that is remembered by its answer alone.
-func (m *Model) write(c command.Command) command.Result {
-	switch op := c.Op.(type) {
 	case *command.PutLimit:
 		return m.putLimit(op)
 	case *command.UpdateLimit:
@@ -154,5 +151,5 @@ func (m *Model) write(c command.Command) command.Result {
 		m.rules = max(m.rules, op.Version)
 		return &command.Done{}
 	}
-	panic("oracle: an operation that it does not know")
+	return &command.Done{} // Genesis, Tick, Read, Verify: time has moved, which is all
 }

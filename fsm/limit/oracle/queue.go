@@ -16,13 +16,16 @@ type waiter struct {
 	linger   int64
 	lapse    int64 // when interest, or the parted place, lapses
 	wants    []want
+	ttl      int64
+	nameless bool // its slots have no lease, and no name
+	leads    bool // a lease comes of its grant
+	family   [16]byte
 
 	park   *limit // where it stands in line
 	moves  int
 	prot   uint64 // number of its protection; 0: none
 	staged bool   // it reserves on decaying limits too
 	parted bool
-	was    bool // it was protected when it was parted
 
 	first bool  // it is the first of its line,
 	since int64 // unbroken since then
@@ -46,7 +49,9 @@ func (x *waiter) n(l *limit) int64 {
 	return 0
 }
 
-func (x *waiter) names(l *limit) bool { return x.n(l) > 0 }
+func (x *waiter) names(l *limit) bool {
+	return slices.ContainsFunc(x.wants, func(w want) bool { return w.limit == l })
+}
 
 // inLine tells whether x stands in the order of parked waiters.
 func (x *waiter) inLine() bool { return !x.parted && x.prot == 0 }
@@ -75,7 +80,7 @@ func (m *Model) room(x *waiter, l *limit) int64 {
 
 // lacks tells whether l stands in x's way.
 func (m *Model) lacks(x *waiter, l *limit) bool {
-	if !l.enforcing() || !x.names(l) {
+	if !l.enforcing() || x.n(l) == 0 {
 		return false
 	}
 	return m.room(x, l) < x.n(l) || x.prot == 0 && m.olderParked(x, l)
@@ -115,7 +120,7 @@ func (m *Model) group(x *waiter) []*waiter {
 	for _, y := range m.waiters {
 		same := len(x.wants) == len(y.wants)
 		for _, w := range x.wants {
-			same = same && y.n(w.limit) == w.n
+			same = same && y.names(w.limit) && y.n(w.limit) == w.n
 		}
 		if same && y.inLine() {
 			list = append(list, y)
@@ -124,29 +129,11 @@ func (m *Model) group(x *waiter) []*waiter {
 	return list
 }
 
-// candidate is the first of those parked on l: a protected one, else the oldest.
-func (m *Model) candidate(l *limit) *waiter {
-	var first *waiter
-	for _, x := range m.waiters {
-		if x.park != l || x.parted {
-			continue
-		}
-		switch {
-		case first == nil, x.prot > 0 && first.prot == 0, x.prot > 0 && x.prot < first.prot:
-			first = x
-		}
-	}
-	return first
-}
-
 // settle examines the queues of the marked limits until nothing more can be
 // granted (A2, A3). False: the budget is used up; the marks stay.
 func (m *Model) settle() bool {
-	for {
-		x := m.chosen()
-		if x == nil {
-			break
-		}
+	defer m.watch()
+	for x := m.chosen(); x != nil; x = m.chosen() {
 		if !m.spend() {
 			return false
 		}
@@ -155,7 +142,6 @@ func (m *Model) settle() bool {
 	for _, l := range m.limits {
 		l.marked = false
 	}
-	m.watch()
 	return true
 }
 
@@ -262,11 +248,12 @@ func (m *Model) takeUp(x *waiter) {
 	}
 	g := m.group(x)
 	x.parted = false
-	if x.was {
-		m.protect(x)
-		return
-	}
-	if len(g) > 0 {
+	switch {
+	case x.prot > 0:
+		m.protections++
+		x.prot, x.staged = m.protections, false
+		m.stage(x)
+	case len(g) > 0:
 		x.park = g[0].park
 	}
 	x.park.marked = true

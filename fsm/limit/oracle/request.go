@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/limitd/limitd/fsm/command"
@@ -10,20 +11,19 @@ import (
 // is waiting, then perhaps held, then ended; any other write ends at once.
 type request struct {
 	id      string
-	kind    command.Kind
-	acquire *command.Acquire // nil: no acquire, or a tombstone
-	family  [16]byte
-	skipped []string // missing limits that it goes without
+	op      command.Op       // what was asked first; nil: a tombstone
+	acquire *command.Acquire // the same, of an acquire
+	skipped []string         // missing limits that it goes without
 
 	waiter *waiter        // while it waits
 	lease  *lease         // while it is held
 	token  uint64         // of its grant
 	result command.Result // the answer, once there is one that stays
 
-	ended    bool
-	ending   uint64 // its place in the order of ending
-	forgetAt int64
-	how      command.Reason // why its lease has ended; ReasonNone: by release
+	ended   bool
+	ending  uint64 // its place in the order of ending
+	endedAt int64
+	how     command.Reason // why its lease has ended; ReasonNone: by release
 }
 
 // known returns what is remembered of id, or nil.
@@ -47,11 +47,10 @@ func (m *Model) knownToken(token uint64) *request {
 }
 
 // remember makes id known.
-func (m *Model) remember(id string, k command.Kind) *request {
-	r := &request{id: id, kind: k}
-	if id != "" {
-		m.requests = append(m.requests, r)
-	}
+func (m *Model) remember(id string, op command.Op) *request {
+	r := &request{id: id, op: op}
+	r.acquire, _ = op.(*command.Acquire)
+	m.requests = append(m.requests, r)
 	return r
 }
 
@@ -60,7 +59,7 @@ func (m *Model) end(r *request, result command.Result) {
 	m.endings++
 	r.waiter, r.lease = nil, nil
 	r.ended, r.result, r.ending = true, result, m.endings
-	r.forgetAt = m.time + m.settings.Remember
+	r.endedAt = m.time
 }
 
 func (m *Model) forget(r *request) {
@@ -71,8 +70,6 @@ func (m *Model) forget(r *request) {
 // there is no room to remember it.
 func (m *Model) unwelcome(h command.Header) command.Result {
 	switch {
-	case h.ID == "":
-		return nil
 	case h.Accepted < m.forgotten:
 		return &command.Problem{Code: command.CodeTooOld}
 	case int64(len(m.requests)) >= m.settings.MaxRemembered:
@@ -84,8 +81,11 @@ func (m *Model) unwelcome(h command.Header) command.Result {
 // once runs a write, or repeats the answer that its id had. Only successes are
 // remembered.
 func (m *Model) once(c command.Command, run func() command.Result) command.Result {
+	if c.ID == "" {
+		return run()
+	}
 	if r := m.known(c.ID); r != nil {
-		if r.kind != c.Op.Kind() {
+		if r.op == nil || !reflect.DeepEqual(r.op, c.Op) {
 			return &command.Problem{Code: command.CodeIDReused}
 		}
 		return command.Replay(r.result)
@@ -94,35 +94,43 @@ func (m *Model) once(c command.Command, run func() command.Result) command.Resul
 		return p
 	}
 	result := run()
-	if _, refused := result.(*command.Problem); !refused && c.ID != "" {
-		m.end(m.remember(c.ID, c.Op.Kind()), result)
+	if _, refused := result.(*command.Problem); !refused {
+		m.end(m.remember(c.ID, c.Op), result)
 	}
 	return result
 }
 
 // sameContent tells whether two acquires ask for the same.
 func sameContent(a, b *command.Acquire) bool {
-	return slices.Equal(a.Entries, b.Entries) && a.TTL == b.TTL && a.Missing == b.Missing
+	return slices.Equal(a.Entries, b.Entries) && a.TTL == b.TTL && a.Missing == b.Missing && a.Anonymous == b.Anonymous
 }
 
 // again answers an acquire whose id is known.
-func (m *Model) again(r *request, h command.Header, a *command.Acquire) command.Result {
+func (m *Model) again(r *request, a *command.Acquire) command.Result {
 	switch {
-	case r.kind != command.KindAcquire, r.acquire != nil && !sameContent(r.acquire, a):
+	case r.op == nil:
+		return command.Replay(r.result)
+	case r.acquire == nil, !sameContent(r.acquire, a):
 		return &command.Problem{Code: command.CodeIDReused}
 	case r.waiter != nil:
-		m.takeUp(r.waiter)
-		r.waiter.lapse = max(r.waiter.lapse, m.time+r.waiter.linger)
-		return m.waiting(r.waiter)
+		return m.join(r.waiter)
 	case r.lease != nil:
-		g := *r.result.(*command.Granted)
-		g.ExpiresIn, g.Replayed = r.lease.end-m.time, true
-		return &g
+		return command.Replay(m.granted(r.lease))
 	}
 	return command.Replay(r.result)
 }
 
 // tombstone remembers an id that was released or cancelled before it came.
-func (m *Model) tombstone(h command.Header, id string) {
-	m.end(m.remember(id, command.KindAcquire), &command.Problem{Code: command.CodeCancelled})
+func (m *Model) tombstone(id string) {
+	m.end(m.remember(id, nil), cancelled())
+}
+
+func cancelled() *command.Problem { return &command.Problem{Code: command.CodeCancelled} }
+
+// wasCancelled tells whether the wait of r was cancelled.
+func (r *request) wasCancelled() bool { return r.op != nil && r.endedWith(command.CodeCancelled) }
+
+func (r *request) endedWith(c command.Code) bool {
+	p, ok := r.result.(*command.Problem)
+	return ok && p.Code == c
 }
