@@ -24,6 +24,9 @@ func (m *Model) acquire(h command.Header, a *command.Acquire) command.Result {
 	if p := m.unwelcome(h); p != nil {
 		return p
 	}
+	if !soundAcquire(h.ID, a) {
+		return &command.Problem{Code: command.CodeInvalid}
+	}
 	if p := m.refuse(a); p != nil {
 		return p
 	}
@@ -118,8 +121,8 @@ func (m *Model) resolve(a *command.Acquire) (wants []want, missing []string) {
 func (m *Model) create(a *command.Acquire, x *waiter) {
 	if _, missing := m.resolve(a); a.Missing == command.MissingCreate {
 		for _, name := range missing {
-			if m.implicit() < m.settings.MaxImplicit && int64(len(m.limits)) < m.settings.MaxLimits {
-				m.make(name, command.LimitSettings{}).implicit = true
+			if soundName(name) && m.implicit() < m.settings.MaxImplicit && int64(len(m.limits)) < m.settings.MaxLimits {
+				m.make(name, command.LimitSettings{Slots: 1, Rate: command.Rate{Text: "0/s"}}).implicit = true
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 package oracle
 
-import "github.com/limitd/limitd/fsm/command"
+import (
+	"slices"
+
+	"github.com/limitd/limitd/fsm/command"
+)
 
 // Unsaid stands where the model makes no estimate of a time; the tests compare
 // no estimates.
@@ -30,19 +34,22 @@ func (m *Model) position(x *waiter, lacking []*limit) int64 {
 	return m.ahead(x, lacking[0]) + 1
 }
 
-// ahead counts the waiters on l that come before x.
+// ahead counts the older waiters that name l.
 func (m *Model) ahead(x *waiter, l *limit) (n int64) {
 	for _, y := range m.waiters {
-		if y != x && !y.parted && y.names(l) && (y.comesFirst(x) || x.prot == 0 && y.age < x.age) {
+		if y.age < x.age && y.names(l) {
 			n++
 		}
 	}
 	return n
 }
 
+// blockers lists what lacks in the order of the request.
 func (m *Model) blockers(x *waiter, lacking []*limit) (list []command.Blocker) {
-	for _, l := range lacking {
-		list = append(list, command.Blocker{Name: l.name, Slots: l.settings.Slots, Occupied: l.held(), Ahead: m.ahead(x, l)})
+	for _, w := range x.wants {
+		if l := w.limit; slices.Contains(lacking, l) {
+			list = append(list, command.Blocker{Name: l.name, Slots: l.settings.Slots, Occupied: l.held(), Ahead: m.ahead(x, l)})
+		}
 	}
 	return list
 }

@@ -20,7 +20,7 @@ func (m *Model) Dump() string {
 		b.WriteString(m.limitLines(l))
 	}
 	for _, s := range m.leases {
-		g := m.granted(s)
+		g := m.grantedNow(s)
 		g.Waited, g.Skipped = 0, nil
 		fmt.Fprintf(&b, "lease %s held %v: %s\n", g.ID, time.Duration(m.time-s.granted), Text(g, false))
 	}
@@ -66,9 +66,16 @@ func (m *Model) lookUp(r *request) command.Result {
 	case r.waiter != nil:
 		return m.waiting(r.waiter)
 	case r.lease != nil:
-		return m.granted(r.lease)
+		return m.grantedNow(r.lease)
 	}
 	return r.result
+}
+
+// grantedNow words a lease for a reader, who has no record.
+func (m *Model) grantedNow(s *lease) *command.Granted {
+	g := m.granted(s)
+	g.ExpiresIn = s.end - m.time
+	return g
 }
 
 // Known lists the ids of acquires that are remembered, in the order in which

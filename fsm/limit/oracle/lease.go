@@ -124,6 +124,9 @@ func (m *Model) cancel(h command.Header, op *command.Cancel) command.Result {
 }
 
 func (m *Model) renew(op *command.Renew) command.Result {
+	if !soundTTL(op.TTL) {
+		return &command.Problem{Code: command.CodeInvalid}
+	}
 	answer := &command.Renewed{}
 	for _, token := range op.Tokens {
 		one := command.RenewedLease{Token: token, State: command.LeaseGone}
@@ -178,7 +181,7 @@ func (m *Model) part(op *command.Part) command.Result {
 			m.yield(x)
 			x.parted, x.first = true, false
 		}
-		x.lapse = m.time + op.Lapse
+		x.lapse = m.time + max(0, op.Lapse)
 	}
 	return &command.Done{}
 }

@@ -56,19 +56,18 @@ func (m *Model) remove(l *limit) {
 func (m *Model) putLimit(op *command.PutLimit) command.Result {
 	l := m.limit(op.Name)
 	switch {
+	case l == nil && op.IfRevision != nil:
+		return &command.Problem{Code: command.CodeLimitNotFound, Limit: op.Name}
 	case l != nil && op.Mode == command.PutCreate:
 		return &command.Problem{Code: command.CodeLimitExists, Limit: op.Name}
 	case l != nil && op.Mode == command.PutAbsent:
 		return &command.Problem{Code: command.CodeRevisionMismatch, Limit: op.Name, Have: int64(l.revision)}
 	}
-	if p := m.mismatch(op.Name, op.IfRevision); p != nil {
-		return p
-	}
-	if p := m.unsound(l, op.Settings); p != nil {
-		return p
-	}
 	if l != nil {
-		return m.change(l, op.Name, op.Settings)
+		return m.change(l, op.IfRevision, op.Name, op.Settings)
+	}
+	if !soundName(op.Name) || !soundSettings(op.Settings) {
+		return &command.Problem{Code: command.CodeInvalid, Limit: op.Name}
 	}
 	if int64(len(m.limits)) >= m.settings.MaxLimits {
 		return &command.Problem{Code: command.CodeTooMany}
@@ -78,30 +77,28 @@ func (m *Model) putLimit(op *command.PutLimit) command.Result {
 	return v
 }
 
-// mismatch refuses a write that asks for another revision of the limit.
-func (m *Model) mismatch(name string, want *uint64) command.Result {
-	var have uint64
-	if l := m.limit(name); l != nil {
-		have = l.revision
-	}
-	if want == nil || *want == have {
+// mismatch refuses a write that asks for another revision of l.
+func (l *limit) mismatch(want *uint64) *command.Problem {
+	if want == nil || *want == l.revision {
 		return nil
 	}
-	return &command.Problem{Code: command.CodeRevisionMismatch, Limit: name, Have: int64(have), Want: int64(*want)}
+	return &command.Problem{Code: command.CodeRevisionMismatch, Limit: l.name, Have: int64(l.revision), Want: int64(*want)}
 }
 
-// unsound refuses settings that contradict each other (L11). l is the limit as
-// it stands, or nil.
-func (m *Model) unsound(l *limit, s command.LimitSettings) command.Result {
-	var held int64
-	if l != nil {
-		m.decay(l)
-		held = l.held()
+// refuseChange says why l cannot have the settings, or nil. Numbered is switched
+// at occupied 0 alone (L11).
+func (m *Model) refuseChange(l *limit, revision *uint64, name string, s command.LimitSettings) command.Result {
+	m.decay(l)
+	if p := l.mismatch(revision); p != nil {
+		return p
 	}
 	switch {
-	case s.Numbered && (s.Slots > command.MaxNumbered || !s.Rate.IsZero()),
-		l != nil && l.settings.Numbered != s.Numbered && held > 0:
-		return &command.Problem{Code: command.CodeInvalid}
+	case !soundName(name), !soundSettings(s):
+		return &command.Problem{Code: command.CodeInvalid, Limit: name}
+	case name != l.name && m.limit(name) != nil:
+		return &command.Problem{Code: command.CodeLimitExists, Limit: name}
+	case l.settings.Numbered != s.Numbered && l.held() > 0:
+		return &command.Problem{Code: command.CodeInvalid, Limit: l.name}
 	}
 	return nil
 }
@@ -111,22 +108,12 @@ func (m *Model) updateLimit(op *command.UpdateLimit) command.Result {
 	if l == nil {
 		return &command.Problem{Code: command.CodeLimitNotFound, Limit: op.Name}
 	}
-	if p := m.mismatch(op.Name, op.IfRevision); p != nil {
-		return p
-	}
-	name := or(op.NewName, l.name)
-	if name != l.name && m.limit(name) != nil {
-		return &command.Problem{Code: command.CodeLimitExists, Limit: name}
-	}
 	s := command.LimitSettings{
 		Slots: or(op.Slots, l.settings.Slots), Active: or(op.Active, l.settings.Active), Rate: or(op.Rate, l.settings.Rate),
 		Shadow: or(op.Shadow, l.settings.Shadow), Numbered: or(op.Numbered, l.settings.Numbered), Grace: or(op.Grace, l.settings.Grace),
 		Description: or(op.Description, l.settings.Description), Labels: relabel(l.settings.Labels, op.Labels),
 	}
-	if p := m.unsound(l, s); p != nil {
-		return p
-	}
-	return m.change(l, name, s)
+	return m.change(l, op.IfRevision, or(op.NewName, l.name), s)
 }
 
 func or[T any](new *T, old T) T {
@@ -153,14 +140,20 @@ func relabel(labels []command.Pair, p *command.LabelPatch) []command.Pair {
 }
 
 // change gives l new settings, and does what follows of them (L2 to L8).
-func (m *Model) change(l *limit, name string, s command.LimitSettings) command.Result {
-	old := l.settings
+func (m *Model) change(l *limit, revision *uint64, name string, s command.LimitSettings) command.Result {
+	if p := m.refuseChange(l, revision, name, s); p != nil {
+		return p
+	}
+	old, enforced := l.settings, l.enforcing()
 	m.changeRate(l, s.Rate)
 	l.name, l.settings, l.implicit, l.revision = name, s, false, m.index
-	if !old.Rate.IsZero() && s.Rate.IsZero() {
+	stopped := !old.Rate.IsZero() && s.Rate.IsZero()
+	if l.enforcing() && (!enforced || s.Slots < old.Slots || stopped) {
+		m.queueJudging(l)
+	}
+	if stopped {
 		m.queueDrops(l, func(h *holding) bool { return h.kind == rated })
 	}
-	m.queueJudging(l)
 	if old.Rate.IsZero() != s.Rate.IsZero() {
 		for _, x := range m.waiters {
 			if x.prot > 0 && !x.parted && x.names(l) {
@@ -177,7 +170,7 @@ func (m *Model) deleteLimit(op *command.DeleteLimit) command.Result {
 	if l == nil {
 		return &command.Problem{Code: command.CodeLimitNotFound, Limit: op.Name}
 	}
-	if p := m.mismatch(op.Name, op.IfRevision); p != nil {
+	if p := l.mismatch(op.IfRevision); p != nil {
 		return p
 	}
 	m.remove(l)
@@ -274,6 +267,11 @@ func (m *Model) giveBack(l *limit, n int64) {
 }
 
 func (m *Model) updateSettings(op *command.UpdateSettings) command.Result {
+	for _, c := range op.Set {
+		if !soundSetting(c) {
+			return &command.Problem{Code: command.CodeInvalid}
+		}
+	}
 	m.settings = m.settings.With(op.Set)
 	m.forgotten = max(m.forgotten, m.time-m.settings.Remember)
 	return &command.SettingsNow{Settings: m.settings}
