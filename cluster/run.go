@@ -63,12 +63,16 @@ func (r *Replica) lookUp(c command.Command) (Answer, bool) {
 	if op == nil || op.Wait <= 0 || c.ID == "" {
 		return Answer{}, false
 	}
-	a, known := r.standing(c.ID)
-	if _, waits := a.Result.(*command.Waiting); !known || !waits {
-		return Answer{}, false
+	var a Answer
+	joins := false
+	r.View(func(s *limit.State) {
+		a.Result, joins = s.Joins(c.ID, op)
+		a.Index, a.Time = s.Index(), s.Time()
+	})
+	if joins {
+		r.stats.joined.Add(1)
 	}
-	r.stats.joined.Add(1)
-	return a, true
+	return a, joins
 }
 
 // standing returns how the acquire id stands in this node's own state.

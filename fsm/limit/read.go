@@ -202,6 +202,21 @@ func (s *State) Acquire(id string) (command.Result, bool) {
 	return r.result, true
 }
 
+// Joins returns the place of an acquire that already waits under this id with
+// this content; false where it does not, or where its place is parted: then it
+// takes a record to find out.
+func (s *State) Joins(id string, op *command.Acquire) (*command.Waiting, bool) {
+	r := s.requests.get(id)
+	if r == nil || r.state != requestWaiting || r.fingerprint != fingerprint(op) {
+		return nil, false
+	}
+	w := s.waiters.get(pair{r.ref, 0})
+	if w.parted {
+		return nil, false
+	}
+	return s.showWaiting(w), true
+}
+
 // showHeld describes a lease to a reader, who has no record.
 func (s *State) showHeld(x *lease) *command.Granted {
 	g := s.showGrant(x)
