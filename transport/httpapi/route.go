@@ -157,7 +157,7 @@ func (r *router) nearest(path string) []string {
 	path = strings.TrimRight(path, "/")
 	distance := make(map[string]int, len(all))
 	for _, p := range all {
-		distance[p] = pathDistance(path, p)
+		distance[p] = min(pathDistance(path, p), 1+pathDistance("/v1"+path, p))
 	}
 	slices.SortFunc(all, func(x, y string) int {
 		if d := distance[x] - distance[y]; d != 0 {
