@@ -83,16 +83,34 @@ func serve(node *daemon.Daemon, logger hclog.Logger, signals <-chan os.Signal) e
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- node.Close(ctx) }() // joined below, or with the process
-	select {
-	case err := <-done:
-		if err != nil {
-			return failf(exitError, "stop the node: %v", err)
+	again := (<-chan os.Signal)(nil)        // deaf at first: timeout(1) and shells send twice
+	hear := time.NewTimer(sameSignal)
+	defer hear.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return failf(exitError, "stop the node: %v", err)
+			}
+			logger.Info("stopped")
+			return nil
+		case <-hear.C:
+			again = drained(signals)
+		case <-again:
+			return failf(exitError, "stopped at once by a second signal")
 		}
-		logger.Info("stopped")
-		return nil
-	case <-signals:
-		return failf(exitError, "stopped at once by a second signal")
 	}
+}
+
+// sameSignal is how long after the first a signal counts as the same one.
+const sameSignal = 300 * time.Millisecond
+
+// drained returns the channel without what waits in it.
+func drained(signals <-chan os.Signal) <-chan os.Signal {
+	for len(signals) > 0 {
+		<-signals
+	}
+	return signals
 }
 
 func newLogger(c config.Config, out io.Writer) hclog.Logger {

@@ -22,6 +22,7 @@ func benchCommand(w world) *cli.Command {
 			&cli.DurationFlag{Name: "duration", Value: 10 * time.Second, Usage: "how long to run"},
 			&cli.IntFlag{Name: "limits", Value: 16, Usage: "limits to spread the callers over"},
 			&cli.Int64Flag{Name: "slots", Value: 4, Usage: "slots of each limit"},
+			&cli.DurationFlag{Name: "hold", Value: time.Millisecond, Usage: "how long a caller keeps its slot"},
 		},
 		Action: func(c *cli.Context) error { return runBench(c, w) },
 	}
@@ -32,9 +33,9 @@ func runBench(c *cli.Context, w world) error {
 		Bases:       bases(setting(c, w, "address", "LIMITD_ADDR", defaultAddress)),
 		Token:       setting(c, w, "token", "LIMITD_TOKEN", ""),
 		Connections: c.Int("connections"), Duration: c.Duration("duration"),
-		Limits: c.Int("limits"), Slots: c.Int64("slots"),
+		Limits: c.Int("limits"), Slots: c.Int64("slots"), Hold: c.Duration("hold"),
 	}
-	if o.Connections < 1 || o.Duration <= 0 || o.Limits < 1 || o.Slots < 1 || len(o.Bases) == 0 {
+	if o.Connections < 1 || o.Duration <= 0 || o.Limits < 1 || o.Slots < 1 || o.Hold < 0 || len(o.Bases) == 0 {
 		return usagef(commandPath(c), "connections, duration, limits and slots have to be above 0, and one address is needed")
 	}
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)

@@ -35,6 +35,9 @@ type Options struct {
 	Duration    time.Duration
 	Limits      int   // limits that are made for the run, and deleted after it
 	Slots       int64 // of each limit
+	// Hold is how long a caller keeps its slot. With 0 hardly two are ever held
+	// at once, and the check finds little.
+	Hold time.Duration
 }
 
 // ttl is the leases' TTL: far longer than any pair takes.

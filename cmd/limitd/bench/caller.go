@@ -50,6 +50,7 @@ func (c *caller) pair(l *watched) {
 	c.acquire.add(time.Since(start))
 	l.granted()
 	c.tokens = append(c.tokens, grant.Token)
+	time.Sleep(c.run.Hold)
 	l.held.Add(-1) // from the sending of the release on, the slot may be another's
 	var released wire.Released
 	start = time.Now()

@@ -56,7 +56,7 @@ func (r *Report) Passed() bool {
 func (r *Report) Write(w io.Writer) error {
 	o := r.Options
 	p := &errWriter{w: w}
-	p.printf("%d connections to %d nodes, %d limits of %d slots, %v\n", o.Connections, len(o.Bases), o.Limits, o.Slots, r.Elapsed.Round(time.Millisecond))
+	p.printf("%d connections to %d nodes, %d limits of %d slots, each held for %v, %v\n", o.Connections, len(o.Bases), o.Limits, o.Slots, o.Hold, r.Elapsed.Round(time.Millisecond))
 	p.printf("pairs     %d, %.0f/s\n", r.Pairs, float64(r.Pairs)/r.Elapsed.Seconds())
 	p.latency("acquire", &r.acquire)
 	p.latency("release", &r.release)
