@@ -136,3 +136,19 @@ func checksum(b []byte) uint32 {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	return crc32.Update(crc32.Update(0, table, b[:2]), table, b[6:])
 }
+
+// Content returns the bytes that tell one request's content from another's
+// under the same id: of an acquire its limits, slots, modes, ttl and missing
+// (who asks and how long it waits may differ), of all else everything.
+func Content(op Op) []byte {
+	e := NewEncoder([]byte{byte(op.Kind())})
+	if a, ok := op.(*Acquire); ok {
+		encodeList(e, a.Entries, encodeEntry)
+		e.Int(a.TTL)
+		e.Byte(byte(a.Missing))
+		e.Bool(a.Anonymous)
+		return e.Bytes()
+	}
+	op.encode(e)
+	return e.Bytes()
+}

@@ -110,6 +110,10 @@ func Replay(r Result) Result {
 		c := *r
 		c.Replayed = true
 		return &c
+	case *Problem:
+		c := *r
+		c.Replayed = true
+		return &c
 	case *Done:
 		return &Done{Replayed: true}
 	}

@@ -1,0 +1,88 @@
+package cluster
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/limitd/limitd/fsm"
+)
+
+// calls are the calls that this node, leading, holds open for waiting acquires.
+type calls struct {
+	mu sync.Mutex
+	by map[string]*openCall // by id
+}
+
+// openCall is one waiting acquire with all the callers that wait for its end.
+type openCall struct {
+	age     uint64 // its place in the queue, by which Interest names it
+	callers int
+	done    chan struct{} // closed once answer is set
+	answer  fsm.Answer
+}
+
+func newCalls() *calls { return &calls{by: make(map[string]*openCall)} }
+
+// join counts a caller in for the end of id's wait. Several callers may hold a
+// call for one id: all get the same answer.
+func (c *calls) join(id string) *openCall {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.by[id]
+	if call == nil {
+		call = &openCall{done: make(chan struct{})}
+		c.by[id] = call
+	}
+	call.callers++
+	return call
+}
+
+// waiting notes the place of a call in the queue: from now on it is of interest.
+func (c *calls) waiting(call *openCall, age uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call.age = age
+}
+
+// leave counts a caller out.
+func (c *calls) leave(id string, call *openCall) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call.callers--; call.callers == 0 && c.by[id] == call {
+		delete(c.by, id)
+	}
+}
+
+// finish answers the calls whose waits the event ended.
+func (c *calls) finish(e *fsm.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range e.Outcomes {
+		if call := c.by[o.ID]; call != nil {
+			call.answer = fsm.Answer{Result: o.Result, Index: e.Index, Time: e.Time}
+			close(call.done)
+			delete(c.by, o.ID)
+		}
+	}
+}
+
+// ages returns the places of all open calls, ascending.
+func (c *calls) ages() []uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ages := make([]uint64, 0, len(c.by))
+	for _, call := range c.by {
+		if call.age != 0 {
+			ages = append(ages, call.age)
+		}
+	}
+	slices.Sort(ages)
+	return ages
+}
+
+// count returns how many waits are held open.
+func (c *calls) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.by)
+}

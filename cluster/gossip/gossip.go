@@ -1,0 +1,2 @@
+// Package gossip tells a node of the others.
+package gossip

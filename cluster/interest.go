@@ -1,0 +1,40 @@
+package cluster
+
+import (
+	"slices"
+	"time"
+
+	"github.com/limitd/limitd/fsm/command"
+)
+
+const (
+	// interestEvery is how often the interest of open calls is renewed.
+	interestEvery = 5 * time.Second
+	// interestChunk is how many waiters one record names: ten bytes each at
+	// worst, so that it stays below command.MaxSize.
+	interestChunk = 20_000
+)
+
+// interestLoop keeps the places of all open calls alive, by one record every
+// five seconds for all of them.
+func (t *tenure) interestLoop() {
+	tick := time.NewTicker(interestEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			t.showInterest()
+		case <-t.ctx.Done():
+			return
+		}
+	}
+}
+
+func (t *tenure) showInterest() {
+	for ages := range slices.Chunk(t.r.calls.ages(), interestChunk) {
+		record := command.Encode(command.Command{Op: &command.Interest{Ages: ages}})
+		if _, err := t.r.propose(t.ctx, record); err != nil && t.ctx.Err() == nil {
+			t.r.log.Warn("interest in waiting calls was not renewed", "calls", len(ages), "err", err)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package cluster
+
+import (
+	"io"
+	"sync"
+
+	"github.com/hashicorp/raft"
+	"github.com/limitd/limitd/cluster/clock"
+)
+
+// links is raft's transport, watched: it notes how far each follower has come
+// and when it last answered, which raft does not tell, and by which a leader
+// knows when a new node has caught up.
+type links struct {
+	raft.Transport
+	clock clock.Source
+
+	mu    sync.Mutex
+	peers map[raft.ServerID]link
+}
+
+// link is what this node, leading, knows of a follower.
+type link struct {
+	term    uint64 // in which it answered
+	match   uint64 // the last entry that it is known to have
+	contact int64  // instant of its last answer, by the monotonic clock
+}
+
+func newLinks(t raft.Transport, c clock.Source) *links {
+	return &links{Transport: t, clock: c, peers: make(map[raft.ServerID]link)}
+}
+
+// AppendEntries sends entries and notes the answer.
+func (l *links) AppendEntries(id raft.ServerID, to raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	if err := l.Transport.AppendEntries(id, to, req, resp); err != nil {
+		return err
+	}
+	last := req.PrevLogEntry
+	if n := len(req.Entries); n > 0 {
+		last = req.Entries[n-1].Index
+	}
+	l.note(id, req.Term, last, resp.Success)
+	return nil
+}
+
+// note takes an answer. A heartbeat names no entry, and teaches of no match.
+func (l *links) note(id raft.ServerID, term, last uint64, success bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.peers[id]
+	if p.term != term {
+		p = link{term: term}
+	}
+	p.contact = l.clock.Monotonic()
+	if success {
+		p.match = max(p.match, last)
+	}
+	l.peers[id] = p
+}
+
+// peer returns what is known of a follower in the given term.
+func (l *links) peer(id raft.ServerID, term uint64) (link, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, ok := l.peers[id]
+	return p, ok && p.term == term
+}
+
+// AppendEntriesPipeline refuses: pipelining can leave a follower without
+// entries for ever while its heartbeats go on, and answers would pass unseen.
+func (l *links) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
+	return nil, raft.ErrPipelineReplicationNotSupported
+}
+
+// RequestPreVote asks whether a vote could be won.
+func (l *links) RequestPreVote(id raft.ServerID, to raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	return l.Transport.(raft.WithPreVote).RequestPreVote(id, to, req, resp)
+}
+
+// InstallSnapshot sends a snapshot and notes the answer.
+func (l *links) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	if err := l.Transport.InstallSnapshot(id, to, req, resp, data); err != nil {
+		return err
+	}
+	l.note(id, req.Term, req.LastLogIndex, resp.Success)
+	return nil
+}
+
+// Close closes the transport, its idle connections too.
+func (l *links) Close() error {
+	if c, ok := l.Transport.(interface{ CloseStreams() }); ok {
+		c.CloseStreams()
+	}
+	if c, ok := l.Transport.(raft.WithClose); ok {
+		return c.Close()
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// Role says whether a node takes part in elections and majorities.
+type Role string
+
+// The roles.
+const (
+	Voter    Role = "voter"
+	NonVoter Role = "nonvoter"
+)
+
+// Node is a member of the cluster, as this node knows it.
+type Node struct {
+	ID, Name   string
+	Peer, HTTP string // host:port
+	Version    string // of limitd; "" where gossip does not know it
+	Role       Role
+	Leader     bool
+	Alive      bool // gossip, or for the leader replication, reaches it
+
+	// Applied is the last index that it is known to have: its own state's for
+	// this node, what it has acknowledged where this node leads, else 0.
+	Applied uint64
+	// LastContact is how long ago it answered, where this node leads, or how
+	// long ago the leader was heard of, for this node; -1: not known.
+	LastContact time.Duration
+}
+
+// Nodes returns the members of raft's configuration, in its order.
+func (r *Replica) Nodes() []Node {
+	_, leader := r.raft.LeaderWithID()
+	var nodes []Node
+	for _, s := range r.servers() {
+		n := Node{ID: string(s.ID), Peer: string(s.Address), Role: NonVoter, Leader: s.ID == leader, LastContact: -1}
+		if s.Suffrage == raft.Voter {
+			n.Role = Voter
+		}
+		r.describe(&n)
+		r.measure(&n)
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// describe fills in what gossip, or this node's config, says of n.
+func (r *Replica) describe(n *Node) {
+	if n.ID == r.ID() {
+		self := r.cfg.Node
+		n.Name, n.HTTP, n.Version, n.Alive = self.Name, self.HTTP, self.Version, true
+		return
+	}
+	if r.cfg.Gossip == nil {
+		return
+	}
+	for _, m := range r.cfg.Gossip.Members() {
+		if m.ID == n.ID {
+			n.Name, n.HTTP, n.Version, n.Alive = m.Name, m.HTTP, m.Version, m.Alive
+		}
+	}
+}
+
+// measure fills in how far n has come.
+func (r *Replica) measure(n *Node) {
+	if n.ID == r.ID() {
+		n.Applied, n.LastContact = r.progress.applied(), 0
+		if last := r.raft.LastContact(); !n.Leader {
+			n.LastContact = -1
+			if !last.IsZero() {
+				n.LastContact = time.Since(last)
+			}
+		}
+		return
+	}
+	p, ok := r.links.peer(raft.ServerID(n.ID), r.raft.CurrentTerm())
+	if !ok || r.raft.State() != raft.Leader {
+		return
+	}
+	n.Applied = p.match
+	n.LastContact = time.Duration(r.cfg.Clock.Monotonic() - p.contact)
+	n.Alive = n.Alive || n.LastContact < r.cfg.Raft.Heartbeat*2
+}
+
+// servers returns raft's newest configuration.
+func (r *Replica) servers() []raft.Server {
+	f := r.raft.GetConfiguration()
+	if f.Error() != nil { // never: raft answers from memory
+		return nil
+	}
+	return f.Configuration().Servers
+}
+
+// server returns a member by its id.
+func (r *Replica) server(id raft.ServerID) (raft.Server, bool) {
+	for _, s := range r.servers() {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return raft.Server{}, false
+}
+
+func (r *Replica) isMember() bool {
+	_, ok := r.server(raft.ServerID(r.ID()))
+	return ok
+}
+
+// nodeNamed returns a member by its name or id.
+func (r *Replica) nodeNamed(name string) (Node, error) {
+	for _, n := range r.Nodes() {
+		if n.Name == name || n.ID == name {
+			return n, nil
+		}
+	}
+	return Node{}, ErrNoSuchNode
+}

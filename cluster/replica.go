@@ -1,0 +1,160 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	"github.com/limitd/limitd/cluster/clock"
+	"github.com/limitd/limitd/cluster/gossip"
+	"github.com/limitd/limitd/cluster/store"
+	"github.com/limitd/limitd/fsm"
+	"github.com/limitd/limitd/fsm/limit"
+)
+
+// Answer is what a record got, true at its index and cluster time.
+type Answer = fsm.Answer
+
+// Replica is one node of the cluster.
+type Replica struct {
+	cfg     Config
+	log     hclog.Logger
+	raft    *raft.Raft
+	machine *fsm.FSM
+	guard   *store.Guard
+	links   *links
+
+	gate     gate // every proposal passes it
+	futures  gate // counts raft's futures that are waited for
+	calls    *calls
+	reads    reads
+	progress progress
+	stats    stats
+	ready    readiness
+	disk     disk
+	removal  removal
+	identity identity
+	session  string       // of this start
+	promise  atomic.Value // string: whom this node agreed to form a cluster with
+	told     gossip.Tags  // what the others were told; of watchMembers alone
+
+	timeMu sync.Mutex
+	bound  clock.Bound // guarded by timeMu
+
+	last    atomic.Pointer[status]
+	applied kick // wakes the tick loop of a leading tenure
+
+	tenure     atomic.Pointer[tenure] // set while this node leads and is open for business
+	leadership signal                 // the leader, or this node's tenure, changed
+	membership signal                 // raft's configuration may have changed
+	reopen     kick                   // the tenure ended though raft's term goes on
+
+	ctx    context.Context // ends when the replica closes
+	cancel context.CancelCauseFunc
+	tasks  sync.WaitGroup // every goroutine of this replica
+	close  sync.Once
+	closed error
+}
+
+// status is what the last applied record left.
+type status struct {
+	index, term uint64
+	time        int64
+	due         int64
+	busy        bool
+}
+
+// Start starts a replica: it opens what the stores hold and takes its part in
+// the cluster, or waits to be taken in. Close stops it.
+func Start(cfg Config) (*Replica, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	r := &Replica{cfg: cfg, log: cfg.Logger.Named("cluster"), calls: newCalls(), applied: newKick(), reopen: newKick()}
+	r.reads.work = newKick()
+	r.ctx, r.cancel = context.WithCancelCause(context.Background())
+	r.last.Store(&status{due: -1})
+	r.guard = store.NewGuard(cfg.Stores.Log, cfg.Stores.Stable, r.fatal)
+	if err := r.startRaft(); err != nil {
+		r.cancel(err)
+		return nil, errors.Join(err, r.guard.Close())
+	}
+	r.startTasks()
+	return r, nil
+}
+
+func (r *Replica) startRaft() error {
+	logs, err := raft.NewLogCache(logCacheSize, r.guard.Logs())
+	if err != nil {
+		return fmt.Errorf("make the log cache: %w", err)
+	}
+	if err := r.prepare(logs); err != nil {
+		return err
+	}
+	r.links = newLinks(r.cfg.Transport, r.cfg.Clock)
+	r.machine = fsm.New(fsm.Config{Observer: observer{r}, Fatal: r.fatal})
+	r.raft, err = raft.NewRaft(r.cfg.raftConfig(), r.machine, logs, r.guard.Stable(), r.cfg.Stores.Snapshot, r.links)
+	if err != nil {
+		return fmt.Errorf("start raft: %w", err)
+	}
+	r.ready.startedAt(r.raft.CurrentTerm())
+	return nil
+}
+
+func (r *Replica) startTasks() {
+	r.tasks.Go(r.watchLeadership)
+	r.tasks.Go(r.watchRaft)
+	r.tasks.Go(r.readLoop)
+	r.tasks.Go(r.watchMembers)
+	if r.cfg.Gossip != nil {
+		r.tasks.Go(r.watchGossip)
+	}
+	if r.cfg.Stores.Dir != "" {
+		r.tasks.Go(r.watchDisk)
+	}
+}
+
+// fatal reports what the node must not live on with.
+func (r *Replica) fatal(err error) {
+	r.log.Error("fatal: this node stops", "err", err)
+	r.cfg.Fatal(err)
+}
+
+// ID returns this node's UUID.
+func (r *Replica) ID() string { return r.cfg.Stores.ID }
+
+// View calls read with this node's own state, which must neither be kept nor
+// changed. What it shows may be behind: see ReadIndex and AwaitApplied.
+func (r *Replica) View(read func(*limit.State)) { r.machine.View(read) }
+
+// Now returns a lower bound of cluster time, in ns, by this node's own clock;
+// false where it has applied nothing yet.
+func (r *Replica) Now() (int64, bool) {
+	r.timeMu.Lock()
+	defer r.timeMu.Unlock()
+	return r.bound.At(r.cfg.Clock.Monotonic())
+}
+
+// AwaitApplied waits until this node's own state has come to index.
+func (r *Replica) AwaitApplied(ctx context.Context, index uint64) error {
+	if err := r.progress.wait(ctx, index); err != nil {
+		return err
+	}
+	r.ready.confirm()
+	return nil
+}
+
+// Digest returns the digest of this node's state at the Verify record that
+// stands at index, once it has been applied; false where it is kept no more.
+func (r *Replica) Digest(ctx context.Context, index uint64) (sum [32]byte, ok bool, err error) {
+	if err := r.AwaitApplied(ctx, index); err != nil {
+		return sum, false, err
+	}
+	sum, ok = r.machine.Digest(index, ctx.Done())
+	return sum, ok, nil
+}

@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
+)
+
+// Run stamps record, which command.Encode made, proposes it, and returns its
+// answer. This node must lead.
+//
+// An acquire that has to wait stays open for at most hold (0: not at all) and
+// then gets its final outcome, or *command.Waiting with its place at the end of
+// hold. While it is open the node shows interest in it (semantics.md A4). Where
+// this node's state knows the id as waiting, the call joins without a record.
+//
+// It returns ErrNotLeader, ErrNoLeader, ErrTooBig or ErrShutdown where nothing
+// was proposed, and ErrOutcomeUnknown, which wraps the cause, after that; also
+// where ctx ended or the leadership was lost while the call was open.
+func (r *Replica) Run(ctx context.Context, record []byte, hold time.Duration) (Answer, error) {
+	c, isAcquire, err := acquireOf(record)
+	if err != nil {
+		return Answer{}, err
+	}
+	if !isAcquire {
+		return r.propose(ctx, record)
+	}
+	t, err := r.leading(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	a, joined := r.lookUp(c)
+	if !joined {
+		if a, err = r.propose(ctx, record); err != nil {
+			return Answer{}, err
+		}
+	}
+	if w, waits := a.Result.(*command.Waiting); waits && hold > 0 {
+		return t.hold(ctx, w.ID, hold)
+	}
+	return a, nil
+}
+
+// acquireOf returns the acquire that record holds; false for another kind.
+func acquireOf(record []byte) (command.Command, bool, error) {
+	if len(record) < 2 || command.Kind(record[1]) != command.KindAcquire {
+		return command.Command{}, false, nil
+	}
+	c, err := command.Decode(record)
+	if err != nil {
+		return c, false, fmt.Errorf("read the record: %w", err)
+	}
+	return c, true, nil
+}
+
+// lookUp returns the place of an acquire that waits already. Tries are not
+// looked up: they hardly ever meet their own id in the queue.
+func (r *Replica) lookUp(c command.Command) (Answer, bool) {
+	op, _ := c.Op.(*command.Acquire)
+	if op == nil || op.Wait <= 0 || c.ID == "" {
+		return Answer{}, false
+	}
+	var a Answer
+	joins := false
+	r.View(func(s *limit.State) {
+		a.Result, joins = s.Joins(c.ID, op)
+		a.Index, a.Time = s.Index(), s.Time()
+	})
+	if joins {
+		r.stats.joined.Add(1)
+	}
+	return a, joins
+}
+
+// standing returns how the acquire id stands in this node's own state.
+func (r *Replica) standing(id string) (a Answer, known bool) {
+	r.View(func(s *limit.State) {
+		a.Result, known = s.Acquire(id)
+		a.Index, a.Time = s.Index(), s.Time()
+	})
+	return a, known
+}
+
+// hold keeps a call open for a waiting acquire.
+//
+// It counts itself in before it looks at the state: an end that the state does
+// not show yet is told to all who are counted in, and one that it shows is the
+// answer.
+func (t *tenure) hold(ctx context.Context, id string, hold time.Duration) (Answer, error) {
+	r := t.r
+	call := r.calls.join(id)
+	defer r.calls.leave(id, call)
+	a, known := r.standing(id)
+	w, waits := a.Result.(*command.Waiting)
+	if known && !waits {
+		return a, nil
+	}
+	if waits {
+		r.calls.waiting(call, w.Age)
+	}
+	timer := time.NewTimer(hold)
+	defer timer.Stop()
+	select {
+	case <-call.done:
+		return call.answer, nil
+	case <-timer.C:
+		return r.overdue(id, call)
+	case <-ctx.Done():
+		return Answer{}, unknown(context.Cause(ctx))
+	case <-t.ctx.Done():
+		return Answer{}, unknown(context.Cause(t.ctx))
+	}
+}
+
+// overdue returns where a waiting acquire stands at the end of its hold.
+func (r *Replica) overdue(id string, call *openCall) (Answer, error) {
+	select {
+	case <-call.done:
+		return call.answer, nil
+	default:
+	}
+	a, known := r.standing(id)
+	if !known {
+		return Answer{}, unknown(fmt.Errorf("acquire %q is not in the state", id))
+	}
+	return a, nil
+}

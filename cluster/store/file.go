@@ -1,0 +1,126 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Reader gives random bytes: crypto/rand.Reader, or a seeded one in tests.
+type Reader = io.Reader
+
+const (
+	idFile      = "node-id"
+	formedFile  = "formed-with"
+	clusterFile = "cluster-id"
+)
+
+// NewID returns a random UUID (version 4) of bytes from r.
+func NewID(r Reader) (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return "", fmt.Errorf("read random bytes: %w", err)
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
+}
+
+// nodeID reads the node's id, or makes it where the directory is new. A
+// directory that lost its id but kept its log is refused: a voter with a new
+// id would vote twice.
+func nodeID(dir string, r Reader) (string, error) {
+	id, err := readFile(dir, idFile)
+	if err != nil || id != "" {
+		return id, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "raft.db")); err == nil {
+		return "", fmt.Errorf("%s has a log but no file %s: restore that file, or empty the directory to join as a new node", dir, idFile)
+	}
+	if id, err = NewID(r); err != nil {
+		return "", err
+	}
+	return id, writeFile(dir, idFile, id)
+}
+
+// Promise returns the id of the node that this one agreed to form a cluster
+// with, or "".
+func (s *Stores) Promise() (string, error) {
+	if s.Dir == "" {
+		return "", nil
+	}
+	return readFile(s.Dir, formedFile)
+}
+
+// SetPromise keeps id, the node that this one agrees to form a cluster with.
+// It is on disk when SetPromise returns.
+func (s *Stores) SetPromise(id string) error {
+	if s.Dir == "" {
+		return nil
+	}
+	return writeFile(s.Dir, formedFile, id)
+}
+
+// ClusterID returns the id of the cluster that this node belongs to, in
+// hexadecimal, or "" where it is not known yet.
+func (s *Stores) ClusterID() (string, error) {
+	if s.Dir == "" {
+		return "", nil
+	}
+	return readFile(s.Dir, clusterFile)
+}
+
+// SetClusterID keeps the cluster's id. It is on disk when SetClusterID returns.
+func (s *Stores) SetClusterID(id string) error {
+	if s.Dir == "" {
+		return nil
+	}
+	return writeFile(s.Dir, clusterFile, id)
+}
+
+func readFile(dir, name string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", name, err)
+	}
+	text := strings.TrimSpace(string(b))
+	if text == "" {
+		return "", fmt.Errorf("%s is empty: restore it, or empty the directory to join as a new node", filepath.Join(dir, name))
+	}
+	return text, nil
+}
+
+// writeFile replaces a file so that after a crash it is whole, old or new.
+func writeFile(dir, name, text string) error {
+	tmp, err := os.CreateTemp(dir, "."+name+"-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer os.Remove(tmp.Name()) // gone already where the rename succeeded
+	_, err = tmp.WriteString(text + "\n")
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), filepath.Join(dir, name))
+	}
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

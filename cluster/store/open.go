@@ -1,0 +1,115 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	wal "github.com/hashicorp/raft-wal"
+	"go.etcd.io/bbolt"
+)
+
+// Options say how Open keeps the log.
+type Options struct {
+	Kind   Kind   // default Bolt
+	Rand   Reader // makes the id of a new node
+	Logger hclog.Logger
+}
+
+// ErrOtherStore says that the directory holds the log in the other kind of
+// store: opening an empty one beside it would forget acknowledged entries.
+var ErrOtherStore = errors.New("store: the data directory keeps its log in the other log_store")
+
+// lockTimeout is how long Open waits for another process to let go of the files.
+const lockTimeout = time.Second
+
+// Open opens or makes the stores in dir. It returns ErrOtherStore where dir
+// was used with the other kind.
+func Open(dir string, o Options) (*Stores, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	id, err := nodeID(dir, o.Rand)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stores{ID: id, Dir: dir}
+	if err := s.open(o); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Stores) open(o Options) error {
+	bolt, err := s.openBolt()
+	if err != nil {
+		return err
+	}
+	s.Stable = bolt
+	switch o.Kind {
+	case Bolt, "":
+		err = s.useBolt(bolt)
+	case WAL:
+		err = s.useWAL(bolt, o.Logger)
+	default:
+		err = fmt.Errorf("store: unknown log_store %q: use %q or %q", o.Kind, Bolt, WAL)
+	}
+	if err != nil {
+		return err
+	}
+	s.Snapshot, err = raft.NewFileSnapshotStoreWithLogger(s.Dir, snapshotsKept, o.Logger)
+	if err != nil {
+		return fmt.Errorf("open the snapshots: %w", err)
+	}
+	return nil
+}
+
+func (s *Stores) openBolt() (*raftboltdb.BoltStore, error) {
+	path := filepath.Join(s.Dir, "raft.db")
+	bolt, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
+		Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+	}})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, fmt.Errorf("open %s: another process uses this data directory: %w", path, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	s.closers = append(s.closers, bolt)
+	return bolt, nil
+}
+
+func (s *Stores) walDir() string { return filepath.Join(s.Dir, "wal") }
+
+func (s *Stores) useBolt(bolt *raftboltdb.BoltStore) error {
+	if _, err := os.Stat(s.walDir()); err == nil {
+		return fmt.Errorf(`%w: set log_store = "wal", or empty %s to join as a new node`, ErrOtherStore, s.Dir)
+	}
+	s.Log = bolt
+	return nil
+}
+
+func (s *Stores) useWAL(bolt *raftboltdb.BoltStore, log hclog.Logger) error {
+	last, err := bolt.LastIndex()
+	if err != nil {
+		return fmt.Errorf("read the log of raft.db: %w", err)
+	}
+	if last > 0 {
+		return fmt.Errorf(`%w: set log_store = "boltdb", or empty %s to join as a new node`, ErrOtherStore, s.Dir)
+	}
+	if err := os.MkdirAll(s.walDir(), 0o700); err != nil {
+		return fmt.Errorf("make the log's directory: %w", err)
+	}
+	w, err := wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")))
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	s.closers = append(s.closers, w)
+	s.Log = w
+	return nil
+}

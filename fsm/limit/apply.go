@@ -1,0 +1,118 @@
+package limit
+
+import "github.com/limitd/limitd/fsm/command"
+
+// Apply plays the record c, which stands at index in the log under term.
+//
+// The result is *command.NotRun where the record had no effect and is to be
+// proposed again: it was stamped in another term, or comes before Genesis, or
+// so much fell due that its turn did not come (T1, T5).
+func (s *State) Apply(index, term uint64, c command.Command) Applied {
+	s.index = index
+	if c.Term != term {
+		return Applied{Result: &command.NotRun{WrongTerm: true}}
+	}
+	if genesis, ok := c.Op.(*command.Genesis); ok {
+		return Applied{Result: s.genesis(c.Header, genesis)}
+	}
+	if s.id == [16]byte{} {
+		return Applied{Result: &command.NotRun{}}
+	}
+	s.begin(c.Header)
+	var result command.Result = &command.NotRun{}
+	if s.play(s.record.target) {
+		result = s.command(c)
+		if s.runJobs() {
+			s.drain()
+		}
+	}
+	return s.end(result)
+}
+
+// begin opens the scope of a record, and heeds its term.
+func (s *State) begin(h command.Header) {
+	target := max(s.now, h.Stamp)
+	s.record = recordScope{index: s.index, start: s.now, target: target, wall: h.Wall, budget: budget}
+	if h.Term > s.term {
+		s.term, s.termStart = h.Term, target
+	}
+}
+
+func (s *State) end(result command.Result) Applied {
+	s.afterSettling()
+	s.endInstant()
+	s.forgotten = max(s.forgotten, s.now-s.settings.Remember)
+	return Applied{Result: result, Outcomes: s.record.outcomes}
+}
+
+// genesis begins the cluster. A second one, proposed while the first was on
+// its way, changes nothing.
+func (s *State) genesis(h command.Header, g *command.Genesis) command.Result {
+	if s.id != [16]byte{} {
+		return &command.Done{Replayed: true}
+	}
+	s.id, s.settings, s.rules = g.ClusterID, g.Settings, g.Rules
+	s.begin(h)
+	s.now = s.record.target
+	return &command.Done{}
+}
+
+// command runs a record's own operation, once for each id (section 6).
+func (s *State) command(c command.Command) command.Result {
+	if c.Op.Kind().Rules() > s.rules {
+		return &command.Problem{Code: command.CodeNotInForce, Detail: "the operation needs a rules version that is not in force yet"}
+	}
+	if op, ok := c.Op.(*command.Acquire); ok {
+		return s.acquire(c.Header, op)
+	}
+	if c.ID == "" {
+		return s.run(c.Header, c.Op)
+	}
+	mark := fingerprint(c.Op)
+	if r := s.request(c.ID); r != nil {
+		return r.replay(mark)
+	}
+	if p := s.refuseNew(c.Header); p != nil {
+		return p
+	}
+	result := s.run(c.Header, c.Op)
+	if _, refused := result.(*command.Problem); !refused {
+		s.remember(c.ID, mark, result)
+	}
+	return result
+}
+
+// run is the table of operations: where each one's rules are.
+func (s *State) run(h command.Header, op command.Op) command.Result {
+	switch op := op.(type) {
+	case *command.Release:
+		return s.release(h, op)
+	case *command.Renew:
+		return s.renew(op)
+	case *command.Cancel:
+		return s.cancel(h, op)
+	case *command.Interest:
+		return s.interest(op)
+	case *command.Part:
+		return s.part(op)
+	case *command.PutLimit:
+		return s.putLimit(op)
+	case *command.UpdateLimit:
+		return s.updateLimit(op)
+	case *command.DeleteLimit:
+		return s.deleteLimit(op)
+	case *command.ResetLimit:
+		return s.resetLimit(op)
+	case *command.ForceRelease:
+		return s.forceRelease(op)
+	case *command.Decrement:
+		return s.decrement(op)
+	case *command.SetActive:
+		return s.setActive(op)
+	case *command.UpdateSettings:
+		return s.updateSettings(op)
+	case *command.SetRules:
+		return s.setRules(op)
+	}
+	return &command.Done{} // Tick, Read, Verify: time has moved, which is all
+}

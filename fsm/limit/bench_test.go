@@ -1,0 +1,186 @@
+package limit_test
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
+)
+
+// bench drives a state with records that follow each other by a microsecond.
+type bench struct {
+	state *limit.State
+	index uint64
+	now   int64
+}
+
+func newBench(tb testing.TB) *bench {
+	b := &bench{state: limit.New()}
+	settings := command.DefaultSettings()
+	settings.MaxRemembered, settings.MaxWaiters, settings.MaxLeases = 100_000_000, 4_000_000, 10_000_000
+	if _, ok := b.apply("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: 1}).(*command.Done); !ok {
+		tb.Fatal("genesis refused")
+	}
+	return b
+}
+
+func (b *bench) apply(id string, op command.Op) command.Result {
+	b.index++
+	b.now += 1000
+	h := command.Header{Stamp: b.now, Term: 1, Accepted: b.now, ID: id}
+	return b.state.Apply(b.index, 1, command.Command{Header: h, Op: op}).Result
+}
+
+func (b *bench) limit(name string, slots int64) {
+	b.apply("", &command.PutLimit{Name: name, Settings: command.LimitSettings{Slots: slots, Active: true}})
+}
+
+func (b *bench) acquire(name string, wait time.Duration) command.Result {
+	return b.apply(fmt.Sprintf("id-%d", b.index), &command.Acquire{
+		Entries: []command.Entry{{Name: name, Slots: 1}}, Wait: int64(wait), TTL: int64(time.Hour),
+	})
+}
+
+func (b *bench) pair(tb testing.TB, name string) {
+	g, ok := b.acquire(name, 0).(*command.Granted)
+	if !ok {
+		tb.Fatalf("not granted on %s", name)
+	}
+	b.apply("", &command.Release{Token: g.Token})
+}
+
+func sizes(b *testing.B, what string, run func(b *testing.B, size int)) {
+	for _, size := range []int{1, 1_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("%s=%d", what, size), func(b *testing.B) { run(b, size) })
+	}
+}
+
+// BenchmarkPairByLimits: an acquire and its release, with so many limits.
+func BenchmarkPairByLimits(b *testing.B) {
+	sizes(b, "limits", func(b *testing.B, size int) {
+		s := newBench(b)
+		for i := range size {
+			s.limit(fmt.Sprintf("limit-%d", i), 5)
+		}
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			s.pair(b, fmt.Sprintf("limit-%d", i*7919%size))
+		}
+	})
+}
+
+// BenchmarkPairByLeases: an acquire and its release, beside so many leases.
+func BenchmarkPairByLeases(b *testing.B) {
+	sizes(b, "leases", func(b *testing.B, size int) {
+		s := newBench(b)
+		s.limit("db", command.MaxSlots)
+		for range size {
+			s.acquire("db", 0)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			s.pair(b, "db")
+		}
+	})
+}
+
+// BenchmarkGrantByWaiters: a release that grants the next of so many waiters,
+// and a new waiter behind them.
+func BenchmarkGrantByWaiters(b *testing.B) {
+	for _, size := range []int{1, 1_000, 100_000} {
+		b.Run(fmt.Sprintf("waiters=%d", size), func(b *testing.B) {
+			s := newBench(b)
+			s.limit("db", 1)
+			token := s.acquire("db", 0).(*command.Granted).Token
+			for range size {
+				s.acquire("db", time.Hour)
+			}
+			for b.Loop() {
+				s.apply("", &command.Release{Token: token})
+				token++
+				s.acquire("db", time.Hour)
+			}
+		})
+	}
+}
+
+// BenchmarkRateGrant: a rate_limit grant on a bucket with so many slots.
+func BenchmarkRateGrant(b *testing.B) {
+	sizes(b, "slots", func(b *testing.B, size int) {
+		s := newBench(b)
+		rate, err := command.ParseRate("1000000/s")
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.apply("", &command.PutLimit{Name: "api", Settings: command.LimitSettings{Slots: int64(size), Active: true, Rate: rate}})
+		for b.Loop() {
+			s.apply(fmt.Sprintf("id-%d", s.index), &command.Acquire{Entries: []command.Entry{{Name: "api", Slots: 1, Mode: command.RateLimit}}})
+		}
+	})
+}
+
+// BenchmarkExpireAtOnce: so many leases that end at one instant, by the lease.
+// The metric max-ms is the longest that one record took.
+func BenchmarkExpireAtOnce(b *testing.B) {
+	sizes(b, "leases", func(b *testing.B, size int) {
+		var longest time.Duration
+		for b.Loop() {
+			b.StopTimer()
+			s := newBench(b)
+			s.limit("db", command.MaxSlots)
+			for range size {
+				s.acquire("db", 0)
+			}
+			s.now += int64(time.Hour)
+			runtime.GC()
+			b.StartTimer()
+			for s.state.Counts().Leases > 0 {
+				start := time.Now()
+				s.apply("", &command.Tick{})
+				longest = max(longest, time.Since(start))
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size), "ns/lease")
+		b.ReportMetric(longest.Seconds()*1e3, "max-ms")
+	})
+}
+
+// BenchmarkApplyDuringSnapshot: pairs while a snapshot of so many leases is
+// written. stall-ms is the longest that taking the snapshot or one record took.
+func BenchmarkApplyDuringSnapshot(b *testing.B) {
+	sizes(b, "leases", func(b *testing.B, size int) {
+		s := newBench(b)
+		s.limit("db", command.MaxSlots)
+		for range size {
+			s.acquire("db", 0)
+		}
+		var longest time.Duration
+		timed := func(f func()) {
+			start := time.Now()
+			f()
+			longest = max(longest, time.Since(start))
+		}
+		for b.Loop() {
+			var frozen *limit.Snapshot
+			timed(func() { frozen = s.state.Snapshot() })
+			done := make(chan error)
+			go func() { done <- frozen.Write(io.Discard) }()
+			for written := false; !written; {
+				select {
+				case err := <-done:
+					if err != nil {
+						b.Fatal(err)
+					}
+					written = true
+				default:
+					timed(func() { s.pair(b, "db") })
+				}
+			}
+		}
+		b.ReportMetric(longest.Seconds()*1e3, "stall-ms")
+	})
+}

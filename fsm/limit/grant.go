@@ -1,0 +1,92 @@
+package limit
+
+import "github.com/limitd/limitd/fsm/command"
+
+// grant gives a demand its slots, all in this step (E1, E3). The request of id
+// must be open. This is where a slot is granted.
+func (s *State) grant(id string, d *demand, arrived int64) *command.Granted {
+	s.lastToken++
+	x := &lease{
+		token: s.lastToken, id: id, owner: d.owner, ttl: d.ttl, granted: s.now, waited: s.now - arrived,
+		end: s.record.target + d.ttl, wall: s.record.wall, skipped: d.skipped,
+	}
+	for _, n := range d.wants {
+		x.grants = append(x.grants, s.grantLimit(n, x.token, d.anonymous))
+	}
+	granted := s.showGrant(x)
+	granted.Lease = d.leased
+	r := s.request(id)
+	if !d.leased {
+		granted.TTL, granted.ExpiresIn, granted.ExpiresWall = 0, 0, 0
+		s.endRequest(r, requestAnswered, granted)
+		return granted
+	}
+	s.leases.put(pair{x.token, 0}, x, s.epoch)
+	s.ends.add(uint64(x.end), x.token)
+	s.refer(d.wants, 1)
+	r.state, r.ref = requestHeld, x.token
+	return granted
+}
+
+// grantLimit takes slots of one limit, where they count.
+func (s *State) grantLimit(n want, token uint64, anonymous bool) grant {
+	l := s.limit(n.limit)
+	g := grant{limit: n.limit, slots: n.slots, mode: n.mode}
+	if !l.set.Active {
+		return g
+	}
+	s.settle(l)
+	if l.set.Shadow && (l.free() < n.slots || n.mode == command.RateLimit && !l.decays()) {
+		g.wouldDeny = true
+		l.denied++
+		return g
+	}
+	kind := HolderLease
+	switch {
+	case n.mode == command.RateLimit:
+		kind = HolderRate
+	case anonymous:
+		kind = HolderAnonymous
+	}
+	g.counted = true
+	if n.slots > 0 {
+		g.ordinals = s.take(l, token, kind, n.slots)
+	}
+	return g
+}
+
+// refer counts the leases and waiters that name limits, so that none is
+// collected under them (L3).
+func (s *State) refer(wants []want, by int64) {
+	for _, n := range wants {
+		if l := s.limit(n.limit); l != nil {
+			l.refs += by
+		}
+	}
+}
+
+// showGrant describes a lease as it stands.
+func (s *State) showGrant(x *lease) *command.Granted {
+	g := &command.Granted{
+		ID: x.id, Token: x.token, Lease: true, TTL: x.ttl, Waited: x.waited, Skipped: x.skipped,
+		ExpiresIn: x.end - max(s.now, s.record.target), GrantedWall: x.wall,
+	}
+	g.ExpiresWall = s.record.wall + g.ExpiresIn
+	g.Limits = s.showGrants(x.grants)
+	return g
+}
+
+func (s *State) showGrants(grants []grant) []command.GrantedLimit {
+	shown := make([]command.GrantedLimit, 0, len(grants))
+	for _, g := range grants {
+		l := s.limits.get(pair{g.limit, 0})
+		if l == nil || l.deleted {
+			continue
+		}
+		shown = append(shown, command.GrantedLimit{
+			UUID: l.uuid, Name: l.name, Slots: g.slots, Mode: g.mode, Counted: g.counted, WouldDeny: g.wouldDeny,
+			Ordinals: g.ordinals, Capacity: l.set.Slots, Occupied: l.occupiedAt(s.now), Rate: l.set.Rate,
+		})
+	}
+	return shown
+}

@@ -1,0 +1,112 @@
+package limit
+
+import "github.com/limitd/limitd/fsm/command"
+
+// A bulk effect (delete, shrink, reset, ...) may touch a million holdings or a
+// hundred thousand waiters. It is a job, worked off item by item within the
+// budget of this record and the next ones (T5). While a job is open nothing
+// else is played: no event, no grant, no command.
+
+type jobKind uint8
+
+const (
+	jobJudge  jobKind = iota // waiters that can never be granted any more are told (L5, L6, L9)
+	jobRates                 // what rate grants hold is freed: the limit decays no longer (L8)
+	jobEmpty                 // all holdings are freed (L9, L10)
+	jobRemove                // the deleted limit itself goes
+	jobLast   = jobRemove
+)
+
+// job is a bulk effect on one limit. Items before from are done.
+type job struct {
+	kind  jobKind
+	limit uint64
+	from  uint64
+}
+
+func (s *State) addJob(kind jobKind, limit uint64) {
+	s.jobs = append(s.jobs, job{kind: kind, limit: limit})
+}
+
+// runJobs works on the open jobs. It returns false where the budget ended first.
+func (s *State) runJobs() bool {
+	for len(s.jobs) > 0 {
+		j := &s.jobs[0]
+		for s.jobItem(j) {
+			if !s.spend() {
+				return false
+			}
+			s.doItem(j)
+		}
+		s.jobs = s.jobs[1:]
+	}
+	s.jobs = nil
+	return true
+}
+
+// jobItem finds the next item at or after j.from, which it moves there.
+func (s *State) jobItem(j *job) (found bool) {
+	switch j.kind {
+	case jobJudge:
+		p, ok := s.naming.from(j.limit, j.from)
+		j.from = p.b
+		return ok && p.a == j.limit
+	case jobRemove:
+		return s.limit(j.limit) != nil
+	}
+	s.holdings.ascend(pair{j.limit, j.from}, func(k pair, h *holding) bool {
+		if k.a != j.limit {
+			return false
+		}
+		j.from = k.b
+		found = j.kind == jobEmpty || h.kind == HolderRate
+		return !found
+	})
+	return found
+}
+
+func (s *State) doItem(j *job) {
+	switch j.kind {
+	case jobJudge:
+		w := s.waiter(j.from)
+		if p := s.judge(w.demand.wants); p != nil {
+			s.endWait(w, p)
+		}
+		j.from++
+	case jobRates, jobEmpty:
+		s.freeHolding(s.limit(j.limit), j.from)
+	case jobRemove:
+		s.limits.delete(pair{j.limit, 0})
+	}
+}
+
+// freeHolding frees a holding for good: its lease, too, loses its claim.
+func (s *State) freeHolding(l *limitRow, token uint64) {
+	s.settle(l)
+	h := s.holdings.get(pair{l.seq, token})
+	if h == nil {
+		return
+	}
+	s.withdraw(l, token, h, h.slots)
+	s.mark(l.seq)
+}
+
+// judge returns why a demand can never be granted under the present settings,
+// or nil (L5, L6, L9).
+func (s *State) judge(wants []want) *command.Problem {
+	for _, n := range wants {
+		l := s.limit(n.limit)
+		if l.deleted {
+			return &command.Problem{Code: command.CodeLimitDeleted, Limit: l.name}
+		}
+		if l.enforcing() && n.slots > l.set.Slots {
+			return &command.Problem{Code: command.CodeNeverFits, Limit: l.name, Have: l.set.Slots, Want: n.slots}
+		}
+	}
+	for _, n := range wants {
+		if l := s.limit(n.limit); l.enforcing() && n.mode == command.RateLimit && !l.decays() {
+			return &command.Problem{Code: command.CodeNoDecay, Limit: l.name}
+		}
+	}
+	return nil
+}

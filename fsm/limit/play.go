@@ -1,0 +1,179 @@
+package limit
+
+// What falls due is played on the way to a record's stamp, each event at its
+// own instant (T5). Before the floor, the stamp less the largest backdating,
+// events are played but nobody is granted; what fell due there is granted at
+// the floor.
+
+// graceOfTerm is how long after the start of a raft term no interest lapses,
+// in ns of cluster time (A4).
+const graceOfTerm = 15e9
+
+// event is the next thing that falls due.
+type event struct {
+	due  int64
+	play func(*State)
+	// housekeeping can wait for a tick that something else needs.
+	housekeeping bool
+}
+
+// play moves time on to target. It returns false where the record's budget
+// ended first: time then stands at the last event.
+func (s *State) play(target int64) bool {
+	floor := target - s.settings.MaxBackdate
+	if !s.runJobs() {
+		return false
+	}
+	s.afterSettling()
+	if s.now >= floor && !s.drain() {
+		return false
+	}
+	if s.now < floor && !s.playBefore(floor) {
+		return false
+	}
+	for {
+		e := s.nextEvent()
+		if e.due > target {
+			s.moveTo(target)
+			return true
+		}
+		if !s.spend() {
+			return false
+		}
+		s.moveTo(e.due)
+		e.play(s)
+		if !s.drain() {
+			return false
+		}
+	}
+}
+
+// playBefore plays what is due before the floor, without grants, and then
+// grants at the floor.
+func (s *State) playBefore(floor int64) bool {
+	for e := s.nextEvent(); e.due < floor; e = s.nextEvent() {
+		if !s.spend() {
+			return false
+		}
+		s.moveTo(e.due)
+		e.play(s)
+		s.afterSettling()
+	}
+	s.moveTo(floor)
+	return s.drain()
+}
+
+// moveTo sets cluster time, never backwards.
+func (s *State) moveTo(t int64) {
+	if t > s.now {
+		s.endInstant()
+		s.now = t
+	}
+}
+
+// spend takes one unit of the record's budget.
+func (s *State) spend() bool {
+	if s.record.budget == 0 {
+		return false
+	}
+	s.record.budget--
+	return true
+}
+
+// nextEvent returns what falls due first; of events at one instant, frees come
+// before protection, that before deadlines, lapses and forgetting.
+func (s *State) nextEvent() event {
+	first := event{due: never}
+	consider := func(e event) {
+		if e.due < first.due {
+			first = e
+		}
+	}
+	if p, ok := s.ends.min(); ok {
+		consider(event{due: int64(p.a), play: (*State).expireFirst})
+	}
+	if g, ok := s.graces.Min(); ok {
+		consider(event{due: g.at, play: (*State).endFirstGrace})
+	}
+	if p, ok := s.decays.min(); ok {
+		consider(event{due: int64(p.a), play: (*State).playDecay})
+	}
+	if p, ok := s.firsts.min(); ok {
+		consider(event{due: int64(p.a) + s.settings.Patience, play: (*State).protectFirst})
+	}
+	if p, ok := s.deadlines.min(); ok {
+		consider(event{due: int64(p.a), play: (*State).passDeadline})
+	}
+	if p, ok := s.lapses.min(); ok {
+		consider(event{due: max(int64(p.a), s.termStart+graceOfTerm), play: (*State).lapseFirst})
+	}
+	consider(s.nextHousekeeping())
+	return first
+}
+
+func (s *State) nextHousekeeping() event {
+	first := event{due: never}
+	if e, ok := s.ended.front(); ok {
+		first = event{due: e.at + s.settings.Remember, play: (*State).forgetFirst, housekeeping: true}
+	}
+	if p, ok := s.unused.min(); ok && int64(p.a)+s.settings.ImplicitTTL < first.due {
+		first = event{due: int64(p.a) + s.settings.ImplicitTTL, play: (*State).collectFirst, housekeeping: true}
+	}
+	return first
+}
+
+// NextDue returns the cluster time at which the leader is to propose a tick;
+// false where nothing falls due. It may be past: then a tick is due at once.
+// Forgetting waits up to a tick interval for company.
+func (s *State) NextDue() (at int64, ok bool) {
+	if len(s.marked) > 0 || len(s.jobs) > 0 {
+		return s.now, true
+	}
+	e := s.nextEvent()
+	if e.due == never {
+		return 0, false
+	}
+	if e.housekeeping {
+		e.due += s.settings.TickInterval
+	}
+	return e.due, true
+}
+
+// Busy tells whether there is a lease, a waiter, or a decaying limit that
+// holds something: the leader then ticks in every tick interval (T4).
+func (s *State) Busy() bool {
+	return s.leases.len() > 0 || s.waiters.len() > 0 || s.decayEnd > s.now
+}
+
+func (s *State) expireFirst() {
+	p, _ := s.ends.min()
+	s.endLease(p.b, requestExpired)
+}
+
+func (s *State) endFirstGrace() {
+	g, _ := s.graces.Min()
+	s.giveBack(s.limit(g.limit), g.token)
+}
+
+// playDecay marks the limit where decay may have let somebody through.
+func (s *State) playDecay() {
+	p, _ := s.decays.min()
+	s.decays.remove(p.a, p.b)
+	s.lines[p.b].due = never
+	s.mark(p.b)
+}
+
+func (s *State) protectFirst() {
+	p, _ := s.firsts.min()
+	s.protect(s.waiter(p.b))
+}
+
+func (s *State) passDeadline() {
+	p, _ := s.deadlines.min()
+	s.expireWait(s.waiter(p.b))
+}
+
+func (s *State) lapseFirst() {
+	p, _ := s.lapses.min()
+	s.cancelWait(s.waiter(p.b))
+}

@@ -1,0 +1,225 @@
+package limit
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/limitd/limitd/fsm/command"
+)
+
+// What is below only reads, and may run beside other readers.
+
+// Limit returns a limit by name.
+func (s *State) Limit(name string) (command.Limit, bool) {
+	l := s.find(name)
+	if l == nil {
+		return command.Limit{}, false
+	}
+	return s.show(l), true
+}
+
+func (s *State) find(name string) *limitRow {
+	seq, ok := s.names.Get(name)
+	if !ok {
+		return nil
+	}
+	return s.limits.get(pair{seq, 0})
+}
+
+// Limits returns at most n limits that match f and come after the name given,
+// ordered by name.
+func (s *State) Limits(f LimitFilter, after string, n int) (list []command.Limit) {
+	s.names.Ascend(max(after, f.Prefix), func(name string, seq uint64) bool {
+		if len(list) == n || !strings.HasPrefix(name, f.Prefix) {
+			return false
+		}
+		l := s.limits.get(pair{seq, 0})
+		if name > after && hasLabels(l.set.Labels, f.Labels) {
+			list = append(list, s.show(l))
+		}
+		return true
+	})
+	return list
+}
+
+func hasLabels(labels, wanted []command.Pair) bool {
+	for _, p := range wanted {
+		if !slices.Contains(labels, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// Similar returns up to three names of limits that look like name, for hints.
+func (s *State) Similar(name string) (names []string) {
+	type near struct {
+		name     string
+		distance int
+	}
+	var found []near
+	seen := 0
+	s.names.Scan(func(n string, _ uint64) bool {
+		seen++
+		if d := distance(name, n); d <= max(1, len(name)/3) {
+			found = append(found, near{n, d})
+		}
+		return seen < 1000
+	})
+	slices.SortStableFunc(found, func(x, y near) int { return x.distance - y.distance })
+	for _, n := range found[:min(3, len(found))] {
+		names = append(names, n.name)
+	}
+	return names
+}
+
+// distance is how many letters must be changed, added, dropped or swapped with
+// their neighbour to turn a into b (optimal string alignment).
+func distance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+// Holders returns at most n holders of a limit with tokens above after, by
+// token; false where there is no such limit.
+func (s *State) Holders(name string, after uint64, n int) (list []Holder, ok bool) {
+	l := s.find(name)
+	if l == nil {
+		return nil, false
+	}
+	gone := l.decayed(s.now).whole
+	s.holdings.ascend(pair{l.seq, 0}, func(k pair, h *holding) bool {
+		if k.a != l.seq || len(list) == n {
+			return false
+		}
+		lost := min(gone, h.slots)
+		gone -= lost
+		if k.b > after && lost < h.slots {
+			list = append(list, s.holder(k.b, h, h.slots-lost))
+		}
+		return true
+	})
+	return list, true
+}
+
+func (s *State) holder(token uint64, h *holding, slots int64) Holder {
+	shown := Holder{Kind: h.kind, Token: token, Slots: slots, Ordinals: h.ordinals, GrantedWall: h.wall}
+	switch h.kind {
+	case HolderLease:
+		x := s.leases.get(pair{token, 0})
+		shown.ID, shown.Owner, shown.ExpiresIn = x.id, x.owner, x.end-s.now
+	case HolderGrace:
+		shown.ExpiresIn = h.freeAt - s.now
+	}
+	return shown
+}
+
+// Lease returns a lease that is held.
+func (s *State) Lease(token uint64) (Lease, bool) {
+	x := s.leases.get(pair{token, 0})
+	if x == nil {
+		return Lease{}, false
+	}
+	return s.showLease(x), true
+}
+
+func (s *State) showLease(x *lease) Lease {
+	return Lease{
+		ID: x.id, Token: x.token, Owner: x.owner, TTL: x.ttl, ExpiresIn: x.end - s.now, Held: s.now - x.granted,
+		GrantedWall: x.wall, Limits: s.showGrants(x.grants),
+	}
+}
+
+// Leases returns at most n leases that match f and have tokens above after, by
+// token.
+func (s *State) Leases(f LeaseFilter, after uint64, n int) (list []Lease) {
+	match := func(x *lease) bool {
+		return (f.Owner == "" || x.owner.Name == f.Owner) && s.now-x.granted >= f.OlderThan
+	}
+	if f.Limit != "" {
+		return s.leasesOf(f.Limit, after, n, match)
+	}
+	s.leases.ascend(pair{after + 1, 0}, func(_ pair, x *lease) bool {
+		if len(list) < n && match(x) {
+			list = append(list, s.showLease(x))
+		}
+		return len(list) < n
+	})
+	return list
+}
+
+// leasesOf finds the leases that hold slots of one limit.
+func (s *State) leasesOf(name string, after uint64, n int, match func(*lease) bool) (list []Lease) {
+	l := s.find(name)
+	if l == nil {
+		return nil
+	}
+	s.holdings.ascend(pair{l.seq, after + 1}, func(k pair, h *holding) bool {
+		if k.a != l.seq || len(list) == n {
+			return false
+		}
+		if x := s.leases.get(pair{k.b, 0}); h.kind == HolderLease && match(x) {
+			list = append(list, s.showLease(x))
+		}
+		return true
+	})
+	return list
+}
+
+// Acquire returns what became of an acquire's id: *command.Granted, *Waiting,
+// *Denied or *Problem; false where the id is not known.
+func (s *State) Acquire(id string) (command.Result, bool) {
+	r := s.requests.get(id)
+	switch {
+	case r == nil:
+		return nil, false
+	case r.state == requestWaiting:
+		return s.showWaiting(s.waiters.get(pair{r.ref, 0})), true
+	case r.state == requestHeld:
+		return s.showHeld(s.leases.get(pair{r.ref, 0})), true
+	case r.state == requestTombstone:
+		return &command.Problem{Code: command.CodeCancelled}, true
+	case r.state.leaseEnded():
+		return &command.Problem{Code: command.CodeLeaseEnded}, true
+	}
+	return r.result, true
+}
+
+// Joins returns the place of an acquire that already waits under this id with
+// this content; false where it does not, or where its place is parted: then it
+// takes a record to find out.
+func (s *State) Joins(id string, op *command.Acquire) (*command.Waiting, bool) {
+	r := s.requests.get(id)
+	if r == nil || r.state != requestWaiting || r.fingerprint != fingerprint(op) {
+		return nil, false
+	}
+	w := s.waiters.get(pair{r.ref, 0})
+	if w.parted {
+		return nil, false
+	}
+	return s.showWaiting(w), true
+}
+
+// showHeld describes a lease to a reader, who has no record.
+func (s *State) showHeld(x *lease) *command.Granted {
+	g := s.showGrant(x)
+	g.ExpiresIn = x.end - s.now
+	return g
+}

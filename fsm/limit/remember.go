@@ -1,0 +1,113 @@
+package limit
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/limitd/limitd/fsm/command"
+)
+
+// What became of an id is remembered for a window of cluster time from its
+// end, so that a retry through any node gets the one true answer (section 6).
+
+// fingerprint tells one content from another under the same id.
+func fingerprint(op command.Op) (sum [16]byte) {
+	full := sha256.Sum256(command.Content(op))
+	copy(sum[:], full[:])
+	return sum
+}
+
+// request returns what is remembered of an id for use inside Apply, or nil.
+func (s *State) request(id string) *request { return s.requests.own(id, s.epoch) }
+
+// refuseNew returns why an id that is not known cannot be taken, or nil.
+func (s *State) refuseNew(h command.Header) *command.Problem {
+	if h.Accepted < s.forgotten {
+		return &command.Problem{Code: command.CodeTooOld}
+	}
+	if int64(s.requests.len()) >= s.settings.MaxRemembered {
+		return &command.Problem{Code: command.CodeOverloaded, Have: s.settings.MaxRemembered,
+			Detail: "the cluster remembers as many requests as max_remembered allows; older ones are forgotten within the window of remember"}
+	}
+	return nil
+}
+
+// open begins to remember an id.
+func (s *State) open(id string, mark [16]byte, state requestState, ref uint64) *request {
+	r := &request{id: id, fingerprint: mark, state: state, ref: ref, first: s.now}
+	s.requests.put(id, r, s.epoch)
+	return r
+}
+
+// remember keeps the answer to an id that has ended.
+func (s *State) remember(id string, mark [16]byte, result command.Result) {
+	s.endRequest(s.open(id, mark, requestAnswered, 0), requestAnswered, result)
+}
+
+// bury leaves a tombstone, so that an acquire that comes later grants nothing (S4).
+func (s *State) bury(id string) {
+	s.endRequest(s.open(id, [16]byte{}, requestTombstone, 0), requestTombstone, nil)
+}
+
+// endRequest starts the window after which r is forgotten.
+func (s *State) endRequest(r *request, state requestState, result command.Result) {
+	s.lastEnd++
+	r.state, r.result, r.ended, r.order = state, result, s.now, s.lastEnd
+	s.ended.push(ending{at: s.now, id: r.id})
+	if state.leaseEnded() {
+		s.endedBy.Set(r.ref, r.id)
+	}
+}
+
+func (s *State) forgetFirst() {
+	e, _ := s.ended.front()
+	s.ended.pop()
+	r := s.requests.get(e.id)
+	if r.state.leaseEnded() {
+		s.endedBy.Delete(r.ref)
+	}
+	s.requests.delete(e.id)
+}
+
+// replay answers a repeated write other than an acquire.
+func (r *request) replay(mark [16]byte) command.Result {
+	if r.state != requestAnswered || r.fingerprint != mark {
+		return &command.Problem{Code: command.CodeIDReused}
+	}
+	return command.Replay(r.result)
+}
+
+// again answers a repeated acquire.
+func (s *State) again(r *request, mark [16]byte) command.Result {
+	if r.state == requestTombstone {
+		return &command.Problem{Code: command.CodeCancelled, Replayed: true}
+	}
+	if r.fingerprint != mark {
+		return &command.Problem{Code: command.CodeIDReused}
+	}
+	switch {
+	case r.state == requestWaiting:
+		return s.joinWait(s.waiter(r.ref))
+	case r.state == requestHeld:
+		return command.Replay(s.showGrant(s.leases.get(pair{r.ref, 0})))
+	case r.state.leaseEnded():
+		return &command.Problem{Code: command.CodeLeaseEnded, Replayed: true}
+	}
+	return command.Replay(r.result)
+}
+
+// uuid makes the id of a new limit: its number, then a hash, as RFC 9562's
+// version 8 lays out; so the order of ids is the order of creation.
+func (s *State) uuid(seq uint64) (id [16]byte) {
+	var seed [32]byte
+	copy(seed[:], s.id[:])
+	binary.BigEndian.PutUint64(seed[16:], seq)
+	binary.BigEndian.PutUint64(seed[24:], s.record.index)
+	sum := sha256.Sum256(seed[:])
+	copy(id[:], sum[:])
+	binary.BigEndian.PutUint16(id[0:], uint16(seq>>32))
+	binary.BigEndian.PutUint32(id[2:], uint32(seq))
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}

@@ -1,0 +1,209 @@
+package httpapi
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/transport/httpapi/strict"
+	"github.com/limitd/limitd/transport/wire"
+)
+
+// limitReader reads the settings of a limit: all that are given, for a merge
+// patch (RFC 7396) also nulls, which put a setting back to its default.
+type limitReader struct {
+	*strict.Reader
+	patch   bool
+	u       command.UpdateLimit
+	rate    *command.Rate // of rate
+	decay   *command.Rate // of slot_decay_per_second
+	decayAs string        // as it was written
+}
+
+// readLimit walks the body of a POST, PUT or, with patch, a PATCH of a limit.
+// The fields that are output only are skipped, so that a limit can be sent
+// back as it was read.
+func readLimit(in *strict.Reader, patch bool) command.UpdateLimit {
+	r := &limitReader{Reader: in, patch: patch}
+	if !r.Object() {
+		return r.u
+	}
+	for r.Field() {
+		r.field(string(r.Key()))
+	}
+	r.settleRate()
+	r.checkNumbered()
+	return r.u
+}
+
+func (r *limitReader) field(key string) {
+	switch key {
+	case "name":
+		r.u.NewName = ptr(readName(r.Reader))
+	case "slots":
+		r.u.Slots = ptr(r.Int(0, wire.MaxInteger))
+	case "active":
+		r.u.Active = orDefault(r, true, r.Bool)
+	case "rate":
+		r.rate = orDefault(r, command.Rate{Text: "0/s"}, r.readRate)
+	case "slot_decay_per_second":
+		r.decay = orDefault(r, command.Rate{Text: "0/s"}, r.readDecay)
+	case "enforcement":
+		r.u.Shadow = orDefault(r, false, func() bool {
+			return r.Enum(wire.EnforcementEnforce, wire.EnforcementShadow) == 1
+		})
+	case "numbered":
+		r.u.Numbered = orDefault(r, false, r.Bool)
+	case "grace":
+		r.u.Grace = orDefault(r, 0, func() int64 { return int64(r.Duration(0, wire.MaxGrace)) })
+	case "description":
+		r.u.Description = orDefault(r, "", func() string { return r.textUpTo(wire.MaxDescription) })
+	case "labels":
+		r.u.Labels = r.readLabels()
+	case "id", "implicit", "revision", "created_at", "updated_at", "status":
+		r.Skip()
+	default:
+		r.Unknown("name", "slots", "active", "rate", "slot_decay_per_second", "enforcement",
+			"numbered", "grace", "description", "labels")
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// orDefault reads a value, or in a patch a null, which stands for def.
+func orDefault[T any](r *limitReader, def T, read func() T) *T {
+	if r.patch && r.Null() {
+		return &def
+	}
+	v := read()
+	return &v
+}
+
+func (r *limitReader) textUpTo(most int) string {
+	text := r.Text()
+	if len(text) > most {
+		r.Fault("must not be longer than %d bytes", most)
+	}
+	return text
+}
+
+func (r *limitReader) readRate() command.Rate {
+	at := r.Faults()
+	text := r.Text()
+	if r.Faults() > at {
+		return command.Rate{}
+	}
+	rate, err := command.ParseRate(text)
+	if err != nil {
+		r.Fault("%v", err)
+	}
+	return rate
+}
+
+// readDecay reads slot_decay_per_second as the decimal that is written.
+func (r *limitReader) readDecay() command.Rate {
+	r.decayAs = r.Number()
+	if r.decayAs == "" {
+		return command.Rate{}
+	}
+	rate, err := command.ParseDecimal(plainDecimal(r.decayAs))
+	if err != nil {
+		r.Fault("%v", err)
+	}
+	return rate
+}
+
+// settleRate makes one of rate and slot_decay_per_second. Given both, they
+// must be the same number, or slot_decay_per_second the decimal that an answer
+// shows for that rate; then the rate counts.
+func (r *limitReader) settleRate() {
+	switch {
+	case r.rate == nil:
+		r.u.Rate = r.decay
+	case r.decay == nil:
+		r.u.Rate = r.rate
+	default:
+		r.u.Rate = r.rate
+		if !r.rate.Same(*r.decay) && math.Abs(perSecond(*r.rate)-perSecond(*r.decay)) != 0 {
+			r.FaultAt("slot_decay_per_second", "disagrees with rate: %s is %s slots a second; give one of them", r.rate.Text, decimal(*r.rate))
+		}
+	}
+}
+
+// checkNumbered tells early what a numbered limit cannot have; the state
+// machine judges what only a part of the settings tells.
+func (r *limitReader) checkNumbered() {
+	if !value(r.u.Numbered) {
+		return
+	}
+	if value(r.u.Slots) > wire.MaxOrdinals {
+		r.FaultAt("slots", "a numbered limit has at most %d", wire.MaxOrdinals)
+	}
+	if r.u.Rate != nil && !r.u.Rate.IsZero() {
+		r.FaultAt("numbered", "a numbered limit has no decay")
+	}
+}
+
+// readLabels reads labels; in a patch null drops all, and a null label itself.
+func (r *limitReader) readLabels() *command.LabelPatch {
+	p := new(command.LabelPatch)
+	if r.patch && r.Null() {
+		p.Clear = true
+		return p
+	}
+	if !r.Object() {
+		return p
+	}
+	count := 0
+	for r.Field() {
+		key := string(r.Key())
+		if count++; count > wire.MaxLabels {
+			r.Skip()
+			continue
+		}
+		if key == "" || len(key) > wire.MaxLabelKey {
+			r.Fault("a label's key has 1 to %d bytes", wire.MaxLabelKey)
+		}
+		if r.patch && r.Null() {
+			p.Delete = append(p.Delete, key)
+			continue
+		}
+		p.Set = append(p.Set, command.Pair{Key: key, Value: r.textUpTo(wire.MaxLabelValue)})
+	}
+	if count > wire.MaxLabels {
+		r.Fault("must not have more than %d labels", wire.MaxLabels)
+	}
+	slices.SortFunc(p.Set, func(x, y command.Pair) int { return strings.Compare(x.Key, y.Key) })
+	slices.Sort(p.Delete)
+	return p
+}
+
+// plainDecimal writes a JSON number without its exponent: "1e-05" becomes
+// "0.00001". A number that would become too long is returned as it is, which
+// no rate takes.
+func plainDecimal(text string) string {
+	mantissa, exponent, ok := strings.Cut(strings.ToLower(text), "e")
+	shift, err := strconv.Atoi(exponent)
+	if !ok || err != nil || shift < -40 || shift > 40 {
+		return text
+	}
+	whole, frac, _ := strings.Cut(mantissa, ".")
+	point := len(whole) + shift
+	digits := whole + frac
+	if point <= 0 {
+		digits, point = strings.Repeat("0", 1-point)+digits, 1
+	}
+	if point > len(digits) {
+		digits += strings.Repeat("0", point-len(digits))
+	}
+	out := strings.TrimLeft(digits[:point], "0")
+	if out == "" {
+		out = "0"
+	}
+	if tail := strings.TrimRight(digits[point:], "0"); tail != "" {
+		out += "." + tail
+	}
+	return out
+}
