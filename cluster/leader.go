@@ -56,9 +56,11 @@ func (r *Replica) watchRaft() {
 	observer := raft.NewObserver(seen, false, nil)
 	r.raft.RegisterObserver(observer)
 	defer r.raft.DeregisterObserver(observer)
+	r.leadership.notify() // of a leader that was heard of before there was an observer
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	var applied uint64
+	var leader raft.ServerID
 	for {
 		select {
 		case o := <-seen:
@@ -70,6 +72,10 @@ func (r *Replica) watchRaft() {
 			}
 			applied = max(applied, now)
 			r.membership.notify()
+			if _, id := r.raft.LeaderWithID(); id != leader { // an observation may have been dropped
+				leader = id
+				r.leadership.notify()
+			}
 		case <-r.ctx.Done():
 			return
 		}
