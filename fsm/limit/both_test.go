@@ -3,6 +3,7 @@ package limit_test
 import (
 	"bytes"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -34,9 +35,14 @@ func newBoth(settings command.Settings) *both {
 }
 
 // apply plays one record on both. The error says where they disagree.
-func (b *both) apply(c command.Command) (limit.Applied, error) {
+func (b *both) apply(c command.Command) (got limit.Applied, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("record %d: panic: %v\n%s", b.index, p, debug.Stack())
+		}
+	}()
 	b.index++
-	got := b.real.Apply(b.index, b.term, c)
+	got = b.real.Apply(b.index, b.term, c)
 	result, outcomes := b.model.Apply(b.index, b.term, c)
 	if g, w := oracle.Text(got.Result, false), oracle.Text(result, false); g != w {
 		return got, fmt.Errorf("record %d: the answer is\n\t%s\nand the oracle's\n\t%s", b.index, g, w)
@@ -80,10 +86,12 @@ func dump(s *limit.State, ids []string) string {
 	n := s.Counts()
 	fmt.Fprintf(&b, "time %v index %d term %d rules %d\n", time.Duration(s.Time()), s.Index(), s.Term(), s.Rules())
 	fmt.Fprintf(&b, "limits %d leases %d waiters %d remembered %d\n", n.Limits, n.Leases, n.Waiters, n.Remembered)
-	for _, l := range s.Limits(limit.LimitFilter{}, "", all) {
+	limits, _ := s.Limits(limit.LimitFilter{}, "", all)
+	for _, l := range limits {
 		b.WriteString(limitLines(s, l))
 	}
-	for _, l := range s.Leases(limit.LeaseFilter{}, 0, all) {
+	leases, _ := s.Leases(limit.LeaseFilter{}, 0, all)
+	for _, l := range leases {
 		g := &command.Granted{ID: l.ID, Token: l.Token, Lease: true, TTL: l.TTL, ExpiresIn: l.ExpiresIn, Limits: l.Limits}
 		fmt.Fprintf(&b, "lease %s held %v: %s\n", l.ID, time.Duration(l.Held), oracle.Text(g, false))
 	}
@@ -100,16 +108,11 @@ func limitLines(s *limit.State, l command.Limit) string {
 	holders, _ := s.Holders(l.Name, 0, all)
 	for _, h := range holders {
 		kind := [...]string{"lease", "anonymous", "rate", "grace"}[h.Kind]
-		fmt.Fprintf(&b, "\t%s %d slots %d ordinals %s", kind, h.Token, h.Slots, strings.ReplaceAll(strings.Trim(fmt.Sprint(h.Ordinals), "[]"), " ", ","))
-		if h.Kind == limit.HolderGrace || h.Kind == limit.HolderLease {
-			fmt.Fprintf(&b, " for %v", time.Duration(h.ExpiresIn))
-		}
-		b.WriteString("\n")
+		b.WriteString(oracle.HolderLine(kind, h.ID, h.Token, h.Slots, h.Ordinals, h.ExpiresIn))
 	}
 	waiters, _ := s.Queue(l.Name, 0, all)
 	for _, x := range waiters {
-		fmt.Fprintf(&b, "\twaiter %s age %d slots %d on %s protected %v parted %v since %v until %v\n", x.ID, x.Age,
-			x.Slots, x.ParkedOn, x.Protected, x.Parted, time.Duration(x.WaitingFor), time.Duration(x.DeadlineIn))
+		b.WriteString(oracle.WaiterLine(x.ID, x.Age, x.Slots, x.ParkedOn, [2]bool{x.Protected, x.Parted}, [2]int64{x.WaitingFor, x.DeadlineIn}))
 	}
 	return b.String()
 }

@@ -24,7 +24,7 @@ func parseOptions(args []string, known ...string) *options {
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		switch {
-		case slices.Contains(append(known, "key", "accepted", "stamped"), name):
+		case ok && slices.Contains(append(known, "key", "accepted", "stamped"), name):
 			o.set[name] = value
 		case ok:
 			o.pairs = append(o.pairs, [2]string{name, value})

@@ -119,6 +119,10 @@ func (s *script) play(verb string, args []string) error {
 	case "show":
 		return s.show(args)
 	}
+	return s.record(verb, args)
+}
+
+func (s *script) record(verb string, args []string) error {
 	c, err := s.parse(verb, args)
 	if err != nil {
 		return err
@@ -154,8 +158,12 @@ func (s *script) restart() error {
 	return s.both.compare()
 }
 
-// show notes what reads of limits and ids answer.
+// show notes what a read of limits and ids answers at this instant: reads are
+// records too (section 7).
 func (s *script) show(names []string) error {
+	if err := s.record("read", nil); err != nil {
+		return err
+	}
 	for _, name := range names {
 		if l, ok := s.both.real.Limit(name); ok {
 			for _, line := range strings.Split(strings.TrimRight(limitLines(s.both.real, l), "\n"), "\n") {

@@ -166,3 +166,33 @@ func (m *Model) collect(l *limit) {
 		m.remove(l)
 	}
 }
+
+// NextDue returns when a tick is due for more than housekeeping.
+func (m *Model) NextDue() (due int64, ok bool) {
+	for _, e := range m.events() {
+		if e.class < forget && (!ok || e.due < due) {
+			due, ok = e.due, true
+		}
+	}
+	return due, ok
+}
+
+// AnyDue tells whether anything at all is due up to t, marks and open jobs included.
+func (m *Model) AnyDue(t int64) bool {
+	for _, l := range m.limits {
+		if l.marked {
+			return true
+		}
+	}
+	return m.next(t) != nil || len(m.jobs) > 0
+}
+
+// Busy tells whether leases, waiters or non-empty decaying limits exist (T4).
+func (m *Model) Busy() bool {
+	for _, l := range m.limits {
+		if m.decay(l); !l.settings.Rate.IsZero() && l.held() > 0 {
+			return true
+		}
+	}
+	return len(m.leases) > 0 || len(m.waiters) > 0
+}

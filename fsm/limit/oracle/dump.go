@@ -42,22 +42,41 @@ func (m *Model) limitLines(l *limit) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "limit %s\n", Text(m.view(l), false))
 	for _, h := range l.holdings {
-		fmt.Fprintf(&b, "\t%v %d slots %d ordinals %s", h.kind, h.token, h.slots, ordinalsText(h.ordinals))
+		id, left := "", int64(0)
 		switch h.kind {
 		case inGrace:
-			fmt.Fprintf(&b, " for %v", time.Duration(h.until-m.time))
+			left = h.until - m.time
 		case leased:
-			fmt.Fprintf(&b, " for %v", time.Duration(m.held(h.token).end-m.time))
+			s := m.held(h.token)
+			id, left = s.request.id, s.end-m.time
 		}
-		b.WriteString("\n")
+		b.WriteString(HolderLine(h.kind.String(), id, h.token, h.slots, h.ordinals, left))
 	}
 	for _, x := range m.waiters {
 		if x.names(l) {
-			fmt.Fprintf(&b, "\twaiter %s age %d slots %d on %s protected %v parted %v since %v until %v\n", x.request.id, x.age,
-				x.n(l), x.park.name, x.prot > 0 && !x.parted, x.parted, time.Duration(m.time-x.arrived), time.Duration(x.deadline-m.time))
+			b.WriteString(WaiterLine(x.request.id, x.age, x.n(l), x.park.name,
+				[2]bool{x.prot > 0 && !x.parted, x.parted}, [2]int64{m.time - x.arrived, x.deadline - m.time}))
 		}
 	}
 	return b.String()
+}
+
+// HolderLine words one holding of a limit; left is how long it lasts, 0 where
+// nothing says so.
+func HolderLine(kind, id string, token uint64, slots int64, ordinals []uint32, left int64) string {
+	w := &words{}
+	w.add("  %s token=%d", kind, token).addIf(id != "", "%s", id).add("%d slots", slots)
+	w.addIf(len(ordinals) > 0, "ordinals %s", ordinalsText(ordinals)).addIf(left != 0, "for %v", time.Duration(left))
+	return strings.Join(w.list, " ") + "\n"
+}
+
+// WaiterLine words one waiter of a limit: is says whether it is protected, and
+// parted; times are how long it has waited, and how long it still will.
+func WaiterLine(id string, age uint64, slots int64, park string, is [2]bool, times [2]int64) string {
+	w := &words{}
+	w.add("  waiting %s age=%d %d slots, parked on %s", id, age, slots, park).addIf(is[0], "protected").addIf(is[1], "parted")
+	w.add("for %v, %v left", time.Duration(times[0]), time.Duration(times[1]))
+	return strings.Join(w.list, " ") + "\n"
 }
 
 // lookUp answers a read of a known id.

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func Text(r command.Result, estimates bool) string {
 	case *command.Freed:
 		w.add("freed %d", r.Slots).addIf(r.Replayed, "replayed")
 	case *command.SettingsNow:
-		w.add("settings now %v", r.Settings)
+		w.settings(r.Settings)
 	}
 	return strings.Join(w.list, " ")
 }
@@ -76,6 +77,17 @@ func (w *words) problem(p *command.Problem) {
 		w.add("is at revision %d, wanted %d", p.Have, p.Want)
 	}
 	w.addIf(p.Replayed, "replayed")
+}
+
+// settings words those that are not the default ones.
+func (w *words) settings(s command.Settings) {
+	w.add("settings:")
+	v, usual := reflect.ValueOf(s), reflect.ValueOf(command.DefaultSettings())
+	for i := range v.NumField() {
+		if n := v.Field(i).Int(); n != usual.Field(i).Int() {
+			w.add("%s=%d", v.Type().Field(i).Name, n)
+		}
+	}
 }
 
 // CodeText names a refusal.
