@@ -16,7 +16,7 @@ func (c *call) saveSnapshot() error {
 	case err == nil && c.status == 0:
 		w.begin() // an empty snapshot cannot be, but would be told as it is
 	case err != nil && c.status == 0:
-		return c.backendError(c.r.Context(), err, wire.CodeNoLeader)
+		return c.backendError(err, wire.CodeNoLeader)
 	case err != nil:
 		c.api.cfg.Logger.Warn("a snapshot broke off while it was sent", "request_id", c.id, "err", err)
 		panic(http.ErrAbortHandler) // the caller must not take it for whole
@@ -54,7 +54,7 @@ func (c *call) restoreSnapshot() error {
 	body := &slowReader{body: c.r.Body, deadline: http.NewResponseController(c.w)}
 	defer body.done()
 	if err := c.api.cfg.Snapshots.Restore(c.r.Context(), body); err != nil {
-		return c.backendError(c.r.Context(), err, wire.CodeOutcomeUnknown)
+		return c.backendError(err, wire.CodeOutcomeUnknown)
 	}
 	return c.empty()
 }
