@@ -53,8 +53,17 @@ func (f founding) decide(members []gossip.Member) verdict {
 
 // pick returns this node and the lowest ids of the others, Expect in all.
 func (f founding) pick(followers []gossip.Member) []gossip.Member {
-	at := slices.IndexFunc(followers, func(m gossip.Member) bool { return m.ID == f.self })
-	chosen := append([]gossip.Member{followers[at]}, slices.Delete(followers, at, at+1)...)[:f.expect]
+	var chosen []gossip.Member
+	for _, m := range followers {
+		if m.ID == f.self {
+			chosen = append(chosen, m)
+		}
+	}
+	for _, m := range followers {
+		if m.ID != f.self && len(chosen) < f.expect {
+			chosen = append(chosen, m)
+		}
+	}
 	slices.SortFunc(chosen, byID)
 	return chosen
 }

@@ -94,6 +94,7 @@ func (r *Replica) shutdown() error {
 	if err != nil {
 		err = fmt.Errorf("stop raft: %w", err)
 	}
+	r.machine.Close()
 	return errors.Join(err, r.guard.Close())
 }
 

@@ -12,10 +12,13 @@ package clustertest
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,33 +42,48 @@ type Options struct {
 
 // Cluster is a cluster under test.
 type Cluster struct {
-	Nodes []*Node
-
 	t    testing.TB
 	opts Options
 	net  *Network
 	hub  *hub
-	rand *rand.ChaCha8
+	rand chance
+
+	mu    sync.Mutex
+	nodes []*Node
+}
+
+// chance is a seeded source of random bytes for all nodes.
+type chance struct {
+	mu   sync.Mutex
+	from *rand.ChaCha8
+}
+
+func (c *chance) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.from.Read(p)
 }
 
 // Node is one of its nodes.
 type Node struct {
-	*cluster.Replica // nil while it is down
-
 	Name   string
 	Addr   raft.ServerAddress
 	Clock  *Clock
 	Stores *store.Stores
 
+	replica atomic.Pointer[cluster.Replica]
 	closing sync.WaitGroup
 }
+
+// R returns the node's replica, nil while it is down.
+func (n *Node) R() *cluster.Replica { return n.replica.Load() }
 
 // Start starts a cluster and stops it when the test ends. It returns before a
 // leader is elected: see Leader.
 func Start(t testing.TB, o Options) *Cluster {
 	var seed [32]byte
-	seed[0], seed[1] = byte(o.Seed), byte(o.Seed>>8)
-	c := &Cluster{t: t, opts: o, net: NewNetwork(), hub: newHub(), rand: rand.NewChaCha8(seed)}
+	binary.LittleEndian.PutUint64(seed[:], o.Seed)
+	c := &Cluster{t: t, opts: o, net: NewNetwork(), hub: newHub(), rand: chance{from: rand.NewChaCha8(seed)}}
 	t.Cleanup(c.close)
 	for range o.Nodes {
 		c.Add()
@@ -74,28 +92,29 @@ func Start(t testing.TB, o Options) *Cluster {
 }
 
 func (c *Cluster) close() {
-	for _, n := range c.Nodes {
-		if n.Replica != nil {
-			c.Kill(n)
-		}
+	for _, n := range c.Live() {
+		c.Kill(n)
 	}
-	for _, n := range c.Nodes {
+	for _, n := range c.Nodes() {
 		n.closing.Wait()
 	}
 }
 
 // Add starts a node with empty stores.
 func (c *Cluster) Add() *Node {
-	name := fmt.Sprintf("n%d", len(c.Nodes)+1)
-	n := &Node{Name: name, Addr: raft.ServerAddress(name + ":7481"), Clock: NewClock(int64(len(c.Nodes)+1) * 1e12)}
-	c.Nodes = append(c.Nodes, n)
+	place := len(c.Nodes()) + 1
+	name := fmt.Sprintf("n%d", place)
+	n := &Node{Name: name, Addr: raft.ServerAddress(name + ":7481"), Clock: NewClock(int64(place) * 1e12)}
 	n.Stores = store.Memory(c.newID())
+	c.mu.Lock()
+	c.nodes = append(c.nodes, n)
+	c.mu.Unlock()
 	c.Restart(n)
 	return n
 }
 
 func (c *Cluster) newID() string {
-	id, err := store.NewID(c.rand)
+	id, err := store.NewID(&c.rand)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -119,7 +138,7 @@ func (c *Cluster) Restart(n *Node) {
 	if err != nil {
 		c.t.Fatalf("start %s: %v", n.Name, err)
 	}
-	n.Replica = r
+	n.replica.Store(r)
 }
 
 func (c *Cluster) config(n *Node) cluster.Config {
@@ -130,14 +149,14 @@ func (c *Cluster) config(n *Node) cluster.Config {
 	return cluster.Config{
 		Node: cluster.Identity{Name: n.Name, Peer: string(n.Addr), HTTP: n.Name + ":7480", Version: "test"},
 		Raft: o, Form: cluster.Formation{Expect: c.opts.Nodes}, Settings: c.opts.Settings,
-		Logger: c.logger(n), Stores: n.Stores, Clock: n.Clock, Rand: c.rand,
+		Logger: c.logger(n), Stores: n.Stores, Clock: n.Clock, Rand: &c.rand,
 		Transport: c.net.Join(raft.ServerID(n.Stores.ID), n.Addr), Gossip: voice{c.hub, n.Stores.ID},
 		Fatal: func(err error) { c.t.Errorf("%s: fatal: %v", n.Name, err) },
 	}
 }
 
 func (c *Cluster) logger(n *Node) hclog.Logger {
-	level := hclog.Warn
+	level := hclog.Off
 	if testing.Verbose() {
 		level = hclog.Debug
 	}
@@ -157,8 +176,7 @@ func (o output) Write(p []byte) (int, error) {
 func (c *Cluster) Kill(n *Node) {
 	c.Isolate(n)
 	c.hub.put(n.Stores.ID, setAlive(false))
-	r := n.Replica
-	n.Replica = nil
+	r := n.replica.Swap(nil)
 	n.closing.Go(func() {
 		if err := r.Close(); err != nil {
 			c.t.Errorf("%s: close: %v", n.Name, err)
@@ -168,8 +186,7 @@ func (c *Cluster) Kill(n *Node) {
 
 // Stop closes a node as SIGTERM does, and waits for it.
 func (c *Cluster) Stop(n *Node) {
-	r := n.Replica
-	n.Replica = nil
+	r := n.replica.Swap(nil)
 	if err := r.Close(); err != nil {
 		c.t.Errorf("%s: close: %v", n.Name, err)
 	}
@@ -183,7 +200,7 @@ func (c *Cluster) Isolate(n *Node) { c.each(n, c.net.Cut) }
 func (c *Cluster) Heal(n *Node) { c.each(n, c.net.Mend) }
 
 func (c *Cluster) each(n *Node, do func(from, to raft.ServerAddress)) {
-	for _, o := range c.Nodes {
+	for _, o := range c.Nodes() {
 		if o != n {
 			do(n.Addr, o.Addr)
 			do(o.Addr, n.Addr)
@@ -191,10 +208,17 @@ func (c *Cluster) each(n *Node, do func(from, to raft.ServerAddress)) {
 	}
 }
 
+// Nodes returns all nodes, in the order in which they were added.
+func (c *Cluster) Nodes() []*Node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.nodes)
+}
+
 // Live returns the nodes that run.
 func (c *Cluster) Live() (live []*Node) {
-	for _, n := range c.Nodes {
-		if n.Replica != nil {
+	for _, n := range c.Nodes() {
+		if n.R() != nil {
 			live = append(live, n)
 		}
 	}
@@ -210,7 +234,7 @@ func (c *Cluster) Leader() *Node {
 	var leader *Node
 	c.Eventually("a leader", func() bool {
 		for _, n := range c.Live() {
-			if n.IsLeader() {
+			if r := n.R(); r != nil && r.IsLeader() {
 				leader = n
 				return true
 			}
@@ -251,8 +275,8 @@ func (c *Cluster) Run(ctx context.Context, cmd command.Command, hold time.Durati
 	record := command.Encode(cmd)
 	for {
 		for _, n := range c.Live() {
-			r := n.Replica
-			if !r.IsLeader() {
+			r := n.R()
+			if r == nil || !r.IsLeader() {
 				continue
 			}
 			a, err := r.Run(ctx, record, hold)

@@ -21,6 +21,7 @@ func (s *State) Apply(index, term uint64, c command.Command) Applied {
 	s.begin(c.Header)
 	var result command.Result = &command.NotRun{}
 	if s.play(s.record.target) {
+		s.noteForgotten()
 		result = s.command(c)
 		if s.runJobs() {
 			s.drain()
@@ -41,8 +42,14 @@ func (s *State) begin(h command.Header) {
 func (s *State) end(result command.Result) Applied {
 	s.afterSettling()
 	s.endInstant()
-	s.forgotten = max(s.forgotten, s.now-s.settings.Remember)
+	s.noteForgotten()
 	return Applied{Result: result, Outcomes: s.record.outcomes}
+}
+
+// noteForgotten keeps the newest instant before which an id may have been
+// forgotten: it is known before this record's own command looks for its id.
+func (s *State) noteForgotten() {
+	s.forgotten = max(s.forgotten, s.now-s.settings.Remember)
 }
 
 // genesis begins the cluster. A second one, proposed while the first was on

@@ -96,6 +96,9 @@ func (s *State) freeHolding(l *limitRow, token uint64) {
 func (s *State) judge(wants []want) *command.Problem {
 	for _, n := range wants {
 		l := s.limit(n.limit)
+		if l == nil {
+			continue // to be created, inactive
+		}
 		if l.deleted {
 			return &command.Problem{Code: command.CodeLimitDeleted, Limit: l.name}
 		}

@@ -52,10 +52,7 @@ func (s *State) lacking(w *waiter) *limitRow {
 func (s *State) firstLacking(wants []want, age, protection uint64) (found *limitRow) {
 	for _, n := range wants {
 		l := s.limit(n.limit)
-		if found != nil && !before(l, found) {
-			continue
-		}
-		if s.lacks(l, age, protection, n.slots) {
+		if s.lacks(l, age, protection, n.slots) && (found == nil || before(l, found)) {
 			found = l
 		}
 	}

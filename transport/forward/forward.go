@@ -183,8 +183,9 @@ func Start(cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// Close ends all calls, here and for other nodes, and waits until no goroutine
-// is left. It may be called twice.
+// Close ends all calls over the hop, from here and from other nodes, and waits
+// until no goroutine is left. A call that is under way at this node's own
+// replica ends with its ctx or with the replica. Close may be called twice.
 func (n *Node) Close() error {
 	n.stop()
 	n.reads.close()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/limitd/limitd/cluster"
 )
@@ -58,6 +60,30 @@ func (n *Node) Digest(ctx context.Context, node cluster.Node, index uint64) (sum
 		return sum, false, fmt.Errorf("ask node %s for its digest: %w", node.Name, err)
 	}
 	return decodeDigest(body)
+}
+
+// Digests asks nodes side by side for the digest that they took at the Verify
+// record at index. It returns those of the nodes that told it before ctx ended,
+// by name, and the names of the others.
+func (n *Node) Digests(ctx context.Context, nodes []cluster.Node, index uint64) (digests map[string][32]byte, missing []string) {
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	digests = make(map[string][32]byte, len(nodes))
+	for _, node := range nodes {
+		wait.Go(func() {
+			sum, ok, err := n.Digest(ctx, node, index)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil && ok {
+				digests[node.Name] = sum
+			} else {
+				missing = append(missing, node.Name)
+			}
+		})
+	}
+	wait.Wait()
+	slices.Sort(missing)
+	return digests, missing
 }
 
 // Status asks node how far it is. It is not repeated: any error means that the

@@ -30,14 +30,23 @@ func (n *Node) Read(ctx context.Context, stale bool, read func(*limit.State)) (P
 	if stale {
 		return n.view(read, true), nil
 	}
-	index, err := n.readIndex(ctx)
-	if err != nil {
+	if err := n.Refresh(ctx); err != nil {
 		return Position{}, err
 	}
-	if err := n.cfg.Replica.AwaitApplied(ctx, index); err != nil {
-		return Position{}, fmt.Errorf("%w: wait until this node has applied record %d: %w", ErrNoLeader, index, err)
-	}
 	return n.view(read, false), nil
+}
+
+// Refresh waits until this node's own state holds all that had been answered
+// anywhere when Refresh was called. Its errors are those of Read.
+func (n *Node) Refresh(ctx context.Context) error {
+	index, err := n.readIndex(ctx)
+	if err != nil {
+		return err
+	}
+	if err := n.cfg.Replica.AwaitApplied(ctx, index); err != nil {
+		return fmt.Errorf("%w: wait until this node has applied record %d: %w", ErrNoLeader, index, err)
+	}
+	return nil
 }
 
 func (n *Node) view(read func(*limit.State), aged bool) (p Position) {

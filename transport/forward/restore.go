@@ -11,6 +11,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/limitd/limitd/cluster"
 )
 
 // pieceSize is how much of a snapshot one data frame carries.
@@ -65,8 +67,8 @@ func (n *Node) awaitLeader(ctx context.Context) (leader, error) {
 	}
 }
 
-// sendSnapshot sends all of r. A leader that refuses half-way closes its end:
-// then the error is nil, for its answer says why.
+// sendSnapshot sends all of r. Where the leader's end breaks, the error is nil:
+// waiting for its answer tells.
 func sendSnapshot(conn net.Conn, r io.Reader) error {
 	if _, err := conn.Write(appendFrame(nil, frameRestore, 0)); err != nil {
 		return fmt.Errorf("%w: %w", ErrNoLeader, err)
@@ -116,8 +118,10 @@ func restored(conn net.Conn) error {
 func (s *server) restore(ctx context.Context, conn net.Conn, r *bufio.Reader) {
 	pieces := &pieceReader{frames: r, sum: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
 	err := s.cfg.Operator.Restore(ctx, pieces)
-	if pieces.broken != nil {
-		err = pieces.broken
+	// The other side listens only when it has sent everything.
+	_, broken := io.Copy(io.Discard, pieces)
+	if err == nil && broken != nil {
+		err = fmt.Errorf("%w: restored, but what followed was damaged: %w", cluster.ErrOutcomeUnknown, broken)
 	}
 	answer := appendFrame(nil, frameAnswer, 0)
 	if err != nil {
@@ -125,15 +129,7 @@ func (s *server) restore(ctx context.Context, conn net.Conn, r *bufio.Reader) {
 		answer = appendFrame(nil, frameProblem, 0, encodeProblem(err))
 	}
 	_ = conn.SetWriteDeadline(time.Now().Add(s.cfg.DeadAfter))
-	if _, err := conn.Write(answer); err != nil {
-		return
-	}
-	if pieces.end {
-		return
-	}
-	// Closing on unread data would take the answer away from the other side.
-	_ = conn.SetReadDeadline(time.Now().Add(s.cfg.DeadAfter))
-	_, _ = io.Copy(io.Discard, r)
+	_, _ = conn.Write(answer)
 }
 
 // pieceReader yields the snapshot that data frames carry. It ends in io.EOF

@@ -1,0 +1,77 @@
+# limitd: build, test, check. Go alone does for `make build` and `make test`;
+# `make check` wants a C compiler for the race detector.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+# raft and memberlist count into hashicorp/go-metrics with this tag; without it
+# they use a compatible older package. Both work.
+TAGS    := hashicorpmetrics
+TOOL    := $(GO) tool -modfile=tools/go.mod
+FUZZ    ?= 5s
+BENCH   ?= .
+
+.PHONY: all faultclock show build test check fmt vet lint notices-check race long fuzz bench notices clean
+
+all: build test
+
+## build: the static binary bin/limitd
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X main.stamped=$(VERSION)" -o bin/limitd ./cmd/limitd
+
+## test: what the README tells a newcomer to run
+test:
+	$(GO) test ./...
+
+## check: all that has to hold before a change lands; CI runs this
+check: fmt vet lint notices-check fuzz race
+
+## fmt: gofmt, and gofumpt, which is stricter
+fmt:
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt these:"; echo "$$bad"; exit 1; fi
+	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "go tool -modfile=tools/go.mod gofumpt -w these:"; echo "$$bad"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	$(GO) vet -tags $(TAGS) ./...
+	$(GO) -C tools vet ./...
+
+## lint: staticcheck, and imports by depguard (layers_test.go checks them all)
+lint:
+	$(TOOL) staticcheck ./...
+	$(TOOL) depguard ./...
+
+## race: every test under the race detector, the longer parts too
+race:
+	CGO_ENABLED=1 LIMITD_LONG=1 $(GO) test -tags $(TAGS) -race -timeout 20m -json ./... | $(GO) -C tools run ./count
+
+## fuzz: every fuzz target for FUZZ each
+fuzz:
+	@set -e; for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "fuzz $$name in $$(dirname $$file)"; \
+			$(GO) test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZ); \
+		done; done
+
+## bench: the benchmarks that match BENCH
+bench:
+	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
+notices:
+	$(GO) -C tools run ./notices -root .. -tags $(TAGS) > THIRD_PARTY_NOTICES.new
+	mv THIRD_PARTY_NOTICES.new THIRD_PARTY_NOTICES
+
+notices-check:
+	@$(GO) -C tools run ./notices -root .. -tags $(TAGS) | cmp - THIRD_PARTY_NOTICES || { echo "THIRD_PARTY_NOTICES is out of date: make notices"; exit 1; }
+
+clean:
+	rm -rf bin data
+
+## faultclock: bin/limitd-faultclock, whose wall clock a test can step
+faultclock:
+	jepsen/faultclock/build.sh
+
+## show: the scenes that limitd has to survive, with real processes (about 8 minutes)
+show: build faultclock
+	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
+	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/limitd/limitd/cmd/limitd/config"
+	"github.com/limitd/limitd/cmd/limitd/daemon"
+	"github.com/urfave/cli/v2"
+)
+
+// drainTime is how long a stopping node lets open calls end.
+const drainTime = 10 * time.Second
+
+func agentCommand(w world) *cli.Command {
+	return &cli.Command{
+		Name: "agent", Usage: "run a node",
+		ArgsUsage: "[-config FILE|DIR]...",
+		Description: "A node for production:     limitd agent -config /etc/limitd\n" +
+			"A node to try things with: limitd agent -dev\n\n" +
+			"Flags win over LIMITD_ variables (--http-address: LIMITD_HTTP_ADDRESS), variables over files,\n" +
+			"later files over earlier ones. config.hcl.example documents every key.",
+		Flags: append([]cli.Flag{
+			&cli.StringSliceFlag{Name: "config", Usage: "`FILE` or folder of *.hcl files; may be repeated"},
+			&cli.BoolFlag{Name: "dev", Usage: "one node, in memory, on loopback; not for production"},
+		}, keyFlags()...),
+		Action: func(c *cli.Context) error { return runAgent(c, w) },
+	}
+}
+
+func runAgent(c *cli.Context, w world) error {
+	loaded := loadConfig(c, w)
+	if wrong, err := loaded.Report(w.stderr, 0); wrong || err != nil {
+		return silent(exitUsage)
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	defer signal.Stop(signals)
+
+	logs := &gate{to: w.stderr, open: !c.Bool("dev")}
+	logger := newLogger(loaded.Config, logs)
+	node, err := startNode(c.Context, loaded.Config, logger, failStop(w.stderr, logs))
+	if err != nil {
+		logs.Open()
+		return failf(exitError, "start the node: %v", err)
+	}
+	if c.Bool("dev") {
+		welcome(c.Context, w.stdout, node)
+	}
+	logs.Open()
+	return serve(node, logger, signals)
+}
+
+func startNode(ctx context.Context, cfg config.Config, logger hclog.Logger, fatal func(error)) (*daemon.Daemon, error) {
+	registry, err := daemon.NewRegistry()
+	if err != nil {
+		return nil, err
+	}
+	return daemon.Start(ctx, cfg, daemon.Deps{Logger: logger, Version: version(), Fatal: fatal, Registry: registry})
+}
+
+// failStop returns what ends the process when the disk fails. There is no
+// orderly stop: what is in memory may be ahead of what is on disk, and must
+// answer nobody any more.
+func failStop(stderr io.Writer, logs *gate) func(error) {
+	return func(err error) {
+		logs.Open()
+		os.Exit(report(stderr, failf(exitFailStop, "stopped: %v", err)))
+	}
+}
+
+// serve waits for a signal and stops the node; a second signal ends it at once.
+func serve(node *daemon.Daemon, logger hclog.Logger, signals <-chan os.Signal) error {
+	s := <-signals
+	logger.Info("stopping; a second signal exits at once", "signal", s.String())
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- node.Close(ctx) }() // joined below, or with the process
+	again := (<-chan os.Signal)(nil)        // deaf at first: timeout(1) and shells send twice
+	hear := time.NewTimer(sameSignal)
+	defer hear.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return failf(exitError, "stop the node: %v", err)
+			}
+			logger.Info("stopped")
+			return nil
+		case <-hear.C:
+			again = drained(signals)
+		case <-again:
+			return failf(exitError, "stopped at once by a second signal")
+		}
+	}
+}
+
+// sameSignal is how long after the first a signal counts as the same one.
+const sameSignal = 300 * time.Millisecond
+
+// drained returns the channel without what waits in it.
+func drained(signals <-chan os.Signal) <-chan os.Signal {
+	for len(signals) > 0 {
+		<-signals
+	}
+	return signals
+}
+
+func newLogger(c config.Config, out io.Writer) hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{
+		Name: "limitd", Output: out,
+		Level: hclog.LevelFromString(c.Log.Level), JSONFormat: c.Log.Format == "json",
+	})
+}
+
+// readyTime is how long the banner waits for a node to elect itself.
+const readyTime = 5 * time.Second
+
+// welcome prints the banner once the commands in it would work.
+func welcome(ctx context.Context, w io.Writer, node *daemon.Daemon) {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	if err := node.WaitReady(ctx); err != nil {
+		fmt.Fprintf(w, "==> %v\n", err)
+	}
+	banner(w, node)
+}
+
+// banner tells a newcomer what runs, and three commands to go on with.
+func banner(w io.Writer, node *daemon.Daemon) {
+	api := "http://" + node.HTTPAddress()
+	flag := ""
+	if node.HTTPAddress() != defaultAddress {
+		flag = " --address " + node.HTTPAddress()
+	}
+	fmt.Fprintf(w, `==> limitd %s, dev mode: one node, in memory. State is lost on exit. Not for production.
+      Node: %s
+       API: %s
+   Metrics: %s/metrics
+==> Try, in another terminal (limitd stands for "go run ./cmd/limitd" until it is installed):
+      limitd limit create gpu --slots 2%s
+      curl -s %s/v1/acquire -H 'Content-Type: application/json' -d '{"limits":[{"name":"gpu"}],"owner":{"name":"me"}}'
+      limitd limit list%s
+==> Logs:
+`, version(), node.Name(), api, api, flag, api, flag)
+}

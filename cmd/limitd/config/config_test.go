@@ -1,0 +1,91 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const example = "../../../config.hcl.example"
+
+// TestExample holds config.hcl.example to its word: it names every key, no
+// other, and gives each its default.
+func TestExample(t *testing.T) {
+	l := Load(Default("n1"), Sources{Paths: []string{example}})
+	if !l.OK() {
+		t.Fatalf("config.hcl.example: %v", l.diags)
+	}
+	for _, k := range Keys() {
+		if !l.Set(k.Name) {
+			t.Errorf("config.hcl.example lacks the key %s", k.Name)
+		}
+	}
+	for _, k := range limitKeys() {
+		if !l.Set("limit.db." + k.name) {
+			t.Errorf("the limit of config.hcl.example lacks the key %s", k.name)
+		}
+	}
+	want := Default("n1")
+	want.DataDir = "/var/lib/limitd"
+	want.Cluster.RetryJoin = []string{}
+	want.Limit = []Limit{newLimit("db")}
+	want.Limit[0].Slots = 5
+	want.Limit[0].Labels = map[string]string{}
+	if diff := cmp.Diff(want, l.Config); diff != "" {
+		t.Errorf("config.hcl.example differs from the defaults (-default +example):\n%s", diff)
+	}
+}
+
+// TestKeysReachEveryField walks the configuration by reflection: each field has
+// one key, and each key a field.
+func TestKeysReachEveryField(t *testing.T) {
+	c := &Config{}
+	keys := map[any]string{}
+	for _, k := range Keys() {
+		if other := keys[k.in(c)]; other != "" {
+			t.Errorf("the keys %s and %s set the same field", other, k.Name)
+		}
+		keys[k.in(c)] = k.Name
+	}
+	var walk func(path string, v reflect.Value)
+	walk = func(path string, v reflect.Value) {
+		for i := range v.NumField() {
+			field, name := v.Field(i), path+v.Type().Field(i).Name
+			switch {
+			case slices.Contains([]string{"Memory", "Limit"}, name): // no keys, as documented
+			case field.Kind() == reflect.Struct:
+				walk(name+".", field)
+			case keys[field.Addr().Interface()] == "":
+				t.Errorf("no key sets the field %s", name)
+			default:
+				delete(keys, field.Addr().Interface())
+			}
+		}
+	}
+	walk("", reflect.ValueOf(c).Elem())
+	for _, name := range keys {
+		t.Errorf("the key %s sets no field of Config", name)
+	}
+	if fields := reflect.TypeFor[Limit]().NumField(); fields != len(limitKeys())+1 {
+		t.Errorf("a limit has %d fields besides its name, and %d keys", fields-1, len(limitKeys()))
+	}
+}
+
+// TestSpellings holds the three spellings of a key together.
+func TestSpellings(t *testing.T) {
+	for _, k := range Keys() {
+		if k.Name == "cluster.retry_join" && (k.Flag() != "cluster-retry-join" || k.Variable() != "LIMITD_CLUSTER_RETRY_JOIN") {
+			t.Errorf("spellings of %s: --%s, %s", k.Name, k.Flag(), k.Variable())
+		}
+		c := Default("n1")
+		text := k.Get(c)
+		if err := setText(k.in(&c), text); err != nil {
+			t.Errorf("%s: its default %q cannot be given to its flag: %v", k.Name, text, err)
+		}
+		if diff := cmp.Diff(Default("n1"), c); diff != "" {
+			t.Errorf("%s: its default given to its flag changes something:\n%s", k.Name, diff)
+		}
+	}
+}

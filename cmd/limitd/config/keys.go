@@ -1,0 +1,110 @@
+package config
+
+import "strings"
+
+// Key is one configuration key.
+type Key struct {
+	// Name is the key's path in a file: "data_dir", or block and attribute: "http.address".
+	Name string
+	// Help is one sentence for people: what it is, and what breaks.
+	Help string
+
+	in func(*Config) any // the field it sets
+}
+
+// Flag returns the key's spelling as a command-line flag, without dashes.
+func (k Key) Flag() string {
+	return strings.NewReplacer(".", "-", "_", "-").Replace(k.Name)
+}
+
+// Variable returns the key's spelling as an environment variable.
+func (k Key) Variable() string {
+	return "LIMITD_" + strings.ToUpper(strings.ReplaceAll(k.Name, ".", "_"))
+}
+
+// IsBool tells whether the key takes true or false, so that its flag may stand alone.
+func (k Key) IsBool() bool {
+	_, ok := k.in(&Config{}).(*bool)
+	return ok
+}
+
+// Get returns the key's value in c as text, as it would be given to its flag.
+func (k Key) Get(c Config) string { return formatValue(k.in(&c)) }
+
+// block splits the name into the block it stands in ("" at the top) and the attribute.
+func (k Key) block() (block, attribute string) {
+	if block, attribute, ok := strings.Cut(k.Name, "."); ok {
+		return block, attribute
+	}
+	return "", k.Name
+}
+
+// Keys returns every key of a configuration file, in the order of config.hcl.example.
+// The attributes of limit blocks are apart: they exist in files only.
+func Keys() []Key {
+	return []Key{
+		{"name", "what people call this node; unique in the cluster", func(c *Config) any { return &c.Name }},
+		{"data_dir", "folder of the node's identity, log and snapshots", func(c *Config) any { return &c.DataDir }},
+		{"allow_insecure", "listen beyond loopback without encryption and authentication", func(c *Config) any { return &c.AllowInsecure }},
+
+		{"log.level", "trace, debug, info, warn or error", func(c *Config) any { return &c.Log.Level }},
+		{"log.format", "text or json", func(c *Config) any { return &c.Log.Format }},
+
+		{"http.address", "host:port that clients talk to", func(c *Config) any { return &c.HTTP.Address }},
+		{"http.advertise", "host:port that others are told for HTTP", func(c *Config) any { return &c.HTTP.Advertise }},
+		{"peer.address", "host:port for raft and forwarding between nodes", func(c *Config) any { return &c.Peer.Address }},
+		{"peer.advertise", "host:port that the other nodes dial", func(c *Config) any { return &c.Peer.Advertise }},
+		{"gossip.address", "host:port for gossip, TCP and UDP", func(c *Config) any { return &c.Gossip.Address }},
+		{"gossip.advertise", "host:port that others are told for gossip", func(c *Config) any { return &c.Gossip.Advertise }},
+
+		{"cluster.bootstrap_expect", "how many voters found the cluster together; the same on every node", func(c *Config) any { return &c.Cluster.BootstrapExpect }},
+		{"cluster.retry_join", "gossip addresses of other nodes, tried until one answers", func(c *Config) any { return &c.Cluster.RetryJoin }},
+		{"cluster.role", "voter, or nonvoter to follow without a vote", func(c *Config) any { return &c.Cluster.Role }},
+
+		{"raft.log_store", "boltdb, or wal for about twice the commits", func(c *Config) any { return &c.Raft.LogStore }},
+		{"raft.heartbeat_timeout", "silence of the leader after which a follower stands for election", func(c *Config) any { return &c.Raft.HeartbeatTimeout }},
+		{"raft.election_timeout", "how long a candidate waits for votes; at least the heartbeat timeout", func(c *Config) any { return &c.Raft.ElectionTimeout }},
+		{"raft.leader_lease_timeout", "how long a leader leads without a majority; at most the heartbeat timeout", func(c *Config) any { return &c.Raft.LeaderLeaseTimeout }},
+		{"raft.snapshot_interval", "how often the log's length is looked at", func(c *Config) any { return &c.Raft.SnapshotInterval }},
+		{"raft.snapshot_threshold", "log entries that call for a snapshot", func(c *Config) any { return &c.Raft.SnapshotThreshold }},
+		{"raft.trailing_logs", "log entries kept behind a snapshot, for followers that lag; at least 10240", func(c *Config) any { return &c.Raft.TrailingLogs }},
+
+		{"limits.default_ttl", "lease time where an acquire names none", func(c *Config) any { return &c.Limits.DefaultTTL }},
+		{"limits.remember", "how long the end of a request is remembered for its retries", func(c *Config) any { return &c.Limits.Remember }},
+		{"limits.max_remembered", "requests remembered at once; past it new ones are refused", func(c *Config) any { return &c.Limits.MaxRemembered }},
+		{"limits.max_waiters", "acquires that may wait at once", func(c *Config) any { return &c.Limits.MaxWaiters }},
+		{"limits.patience", "how long the first of a queue waits before slots are kept for it", func(c *Config) any { return &c.Limits.Patience }},
+		{"limits.max_backdate", "how far back a late decay grant may be dated", func(c *Config) any { return &c.Limits.MaxBackdate }},
+		{"limits.tick_interval", "time between ticks while something is in use", func(c *Config) any { return &c.Limits.TickInterval }},
+		{"limits.max_implicit", "limits that acquires may create by naming them", func(c *Config) any { return &c.Limits.MaxImplicit }},
+		{"limits.implicit_ttl", "how long such a limit is kept unused", func(c *Config) any { return &c.Limits.ImplicitTTL }},
+		{"limits.max_limits", "limits that may exist at once", func(c *Config) any { return &c.Limits.MaxLimits }},
+		{"limits.max_leases", "leases that may exist at once", func(c *Config) any { return &c.Limits.MaxLeases }},
+	}
+}
+
+// limitKey is one attribute of a limit block.
+type limitKey struct {
+	name string
+	in   func(*Limit) any
+}
+
+// limitKeys returns the attributes of a limit block; slots is required.
+func limitKeys() []limitKey {
+	return []limitKey{
+		{"slots", func(l *Limit) any { return &l.Slots }},
+		{"rate", func(l *Limit) any { return &l.Rate }},
+		{"active", func(l *Limit) any { return &l.Active }},
+		{"enforcement", func(l *Limit) any { return &l.Enforcement }},
+		{"numbered", func(l *Limit) any { return &l.Numbered }},
+		{"grace", func(l *Limit) any { return &l.Grace }},
+		{"description", func(l *Limit) any { return &l.Description }},
+		{"labels", func(l *Limit) any { return &l.Labels }},
+	}
+}
+
+// laterBlocks are blocks that future versions of limitd read. Naming them gives
+// a better message than an unknown word would.
+func laterBlocks() []string {
+	return []string{"tls", "acl", "ops", "prefect", "autopilot", "snapshot", "audit"}
+}

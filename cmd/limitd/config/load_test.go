@@ -1,0 +1,189 @@
+package config
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// write makes a file in a fresh folder, or in dir, and returns its path.
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func variables(set map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := set[name]; return v, ok }
+}
+
+func reportOf(t *testing.T, l *Loaded) string {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := l.Report(&b, 0); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestLaterSourcesWin(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "10-base.hcl", `
+		data_dir = "/a"
+		log {
+		  level  = "warn"
+		  format = "json"
+		}
+		limit "db" {
+		  slots       = 3
+		  description = "base"
+		}`)
+	write(t, dir, "20-more.hcl", `
+		data_dir = "/b"
+		log { level = "debug" }
+		limit "db" { slots = 5 }`)
+	write(t, dir, "ignored.txt", `not hcl`)
+	l := Load(Default("host"), Sources{
+		Paths:  []string{dir},
+		Lookup: variables(map[string]string{"LIMITD_NAME": "v", "LIMITD_PEER_ADDRESS": "127.0.0.1:1"}),
+		Flags:  map[string]string{"name": "f", "limits.patience": "3s"},
+	})
+	if !l.OK() {
+		t.Fatal(reportOf(t, l))
+	}
+	c := l.Config
+	if c.DataDir != "/b" || c.Log != (Log{"debug", "json"}) || c.Name != "f" || c.Peer.Address != "127.0.0.1:1" || c.Limits.Patience != 3*time.Second {
+		t.Errorf("merged to %+v", c)
+	}
+	if len(c.Limit) != 1 || c.Limit[0].Slots != 5 || c.Limit[0].Description != "base" {
+		t.Errorf("limits merged to %+v", c.Limit)
+	}
+}
+
+func TestEnvironmentInFiles(t *testing.T) {
+	path := write(t, t.TempDir(), "n.hcl", `data_dir = "${env("BASE")}/limitd"`)
+	l := Load(Default("n"), Sources{Paths: []string{path}, Lookup: variables(map[string]string{"BASE": "/srv"})})
+	if !l.OK() || l.Config.DataDir != "/srv/limitd" {
+		t.Errorf("data_dir is %q: %s", l.Config.DataDir, reportOf(t, l))
+	}
+	missing := reportOf(t, Load(Default("n"), Sources{Paths: []string{path}}))
+	if !strings.Contains(missing, "the environment variable BASE is not set") || strings.Count(missing, "Error:") != 1 {
+		t.Errorf("an unset variable is reported as:\n%s", missing)
+	}
+}
+
+// TestEverythingWrongAtOnce gives one file all kinds of mistakes and expects
+// each to be reported with its line.
+func TestEverythingWrongAtOnce(t *testing.T) {
+	path := write(t, t.TempDir(), "bad.hcl", `nme = "x"
+data_dir = 5
+tls { cert = "x" }
+raft {
+  heartbeat_timeout = 5
+  log_store         = "walx"
+  trailing_logs     = 10
+}
+limit "db" {
+  slots    = 5000
+  rate     = "ten"
+  numbered = true
+}
+limit "a/b" { slots = 1 }
+limit "c" {}
+limts {}
+cluster {
+  bootstrap_expect = 1
+  retry_join       = ["10.0.0.1"]
+}
+gossip { advertise = "0.0.0.0:1" }
+`)
+	report := reportOf(t, Load(Default("n"), Sources{Paths: []string{path}}))
+	for _, want := range []string{
+		`Did you mean "name"?`, "data_dir does not take this", `no "tls" block`,
+		"raft.heartbeat_timeout does not take this", "one of: boltdb, wal", "takes 10240 to",
+		"numbered limit has at most 4096", "slots per unit", "A limit's name has",
+		`how many slots limit "c" has`, `Did you mean "limits"?`, "Two clusters in the making",
+		`"10.0.0.1" is not host:port`, "nobody can dial",
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+	for _, line := range []string{"line 1:", "line 2:", "line 3,", "line 5,", "line 6,", "line 7,", "line 10,", "line 11,", "line 14,", "line 15,", "line 16,", "line 18,", "line 19,", "line 21,"} {
+		if !strings.Contains(report, line) {
+			t.Errorf("the report names no %s", line)
+		}
+	}
+	if t.Failed() {
+		t.Log(report)
+	}
+}
+
+func TestOpenToTheNetwork(t *testing.T) {
+	base := Default("n")
+	base.DataDir = "/d"
+	for _, test := range []struct{ name, file, want string }{
+		{"refused", `http { address = "10.0.0.1:7480" }`, "write this line at the top of the file: allow_insecure = true"},
+		{"allowed", "allow_insecure = true\nhttp { address = \"10.0.0.1:7480\" }", ""},
+		{"wildcard peer", "allow_insecure = true\npeer { address = \":7481\" }", `peer { advertise = "HOST:PORT" }`},
+		{"wildcard with advertise", "allow_insecure = true\npeer {\n address = \"0.0.0.0:7481\"\n advertise = \"n1:7481\"\n}\nhttp { address = \"0.0.0.0:7480\" }", ""},
+		{"localhost", `http { address = "localhost:7480" }`, ""},
+		{"IPv6 loopback", `http { address = "[::1]:7480" }`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := write(t, t.TempDir(), "n.hcl", test.file)
+			report := reportOf(t, Load(base, Sources{Paths: []string{path}}))
+			if test.want == "" && report != "" || !strings.Contains(report, test.want) {
+				t.Errorf("want %q, got:\n%s", test.want, report)
+			}
+		})
+	}
+}
+
+// TestUnsuitableTexts gives flags and variables what they do not take.
+func TestUnsuitableTexts(t *testing.T) {
+	report := reportOf(t, Load(Dev(), Sources{
+		Lookup: variables(map[string]string{"LIMITD_LIMITS_REMEMBER": "60", "LIMITD_LOG_LEVEL": "loud"}),
+		Flags:  map[string]string{"allow_insecure": "maybe", "limits.max_waiters": "many"},
+	}))
+	for _, want := range []string{
+		`the variable LIMITD_LIMITS_REMEMBER is "60"`, "log.level was set by the variable LIMITD_LOG_LEVEL",
+		`the flag --allow-insecure is "maybe"`, `the flag --limits-max-waiters is "many"`,
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report lacks %q:\n%s", want, report)
+		}
+	}
+}
+
+func TestPathsThatCannotBeRead(t *testing.T) {
+	report := reportOf(t, Load(Dev(), Sources{Paths: []string{filepath.Join(t.TempDir(), "none.hcl"), t.TempDir()}}))
+	if !strings.Contains(report, "none.hcl: no such file") || !strings.Contains(report, "holds no *.hcl file") {
+		t.Errorf("reported:\n%s", report)
+	}
+}
+
+func TestDevIsValid(t *testing.T) {
+	if problems := Validate(Dev()); len(problems) > 0 {
+		t.Errorf("agent -dev is refused: %v", problems)
+	}
+}
+
+func TestLimitSettings(t *testing.T) {
+	l := newLimit("api")
+	l.Slots, l.Rate, l.Enforcement, l.Grace = 10, "100/m", "shadow", time.Second
+	l.Labels = map[string]string{"b": "2", "a": "1"}
+	s, err := l.Settings()
+	if err != nil || s.Slots != 10 || !s.Active || !s.Shadow || s.Grace != 1e9 || s.Rate.Text != "100/m" {
+		t.Fatalf("settings %+v, %v", s, err)
+	}
+	if len(s.Labels) != 2 || s.Labels[0].Key != "a" {
+		t.Errorf("labels are not sorted: %v", s.Labels)
+	}
+}

@@ -1,0 +1,116 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+	"github.com/zclconf/go-cty/cty/gocty"
+)
+
+var (
+	errDuration = errors.New("write a duration with its unit, in quotes, such as \"250ms\", \"30s\" or \"1h30m\"")
+	errNumber   = errors.New("write a whole number, such as 5")
+	errBool     = errors.New("write true or false")
+	errText     = errors.New("write a text in quotes")
+	errList     = errors.New("write a list of texts, such as [\"10.0.0.1:7482\", \"10.0.0.2:7482\"]")
+	errMap      = errors.New("write texts by name, such as { team = \"data\" }")
+)
+
+// setValue stores what a file says in the field that p points to.
+func setValue(p any, v cty.Value) error {
+	switch p := p.(type) {
+	case *string:
+		return setAs(p, v, cty.String, errText)
+	case *bool:
+		return setAs(p, v, cty.Bool, errBool)
+	case *int64:
+		return setAs(p, v, cty.Number, errNumber)
+	case *[]string:
+		return setAs(p, v, cty.List(cty.String), errList)
+	case *map[string]string:
+		return setAs(p, v, cty.Map(cty.String), errMap)
+	case *time.Duration:
+		if v.Type() != cty.String {
+			return errDuration
+		}
+		return setText(p, v.AsString())
+	}
+	panic(fmt.Sprintf("config: a key's field is a %T", p))
+}
+
+// setAs stores v as a value of type want. Texts are taken as texts only: a
+// number in quotes, or a text without them, is more likely a slip.
+func setAs(p any, v cty.Value, want cty.Type, wrong error) error {
+	if want.IsPrimitiveType() && v.Type() != want {
+		return wrong
+	}
+	converted, err := convert.Convert(v, want)
+	if err != nil || !converted.IsWhollyKnown() {
+		return wrong
+	}
+	if err := gocty.FromCtyValue(converted, p); err != nil {
+		return wrong
+	}
+	return nil
+}
+
+// setText stores what a flag or a variable says in the field that p points to.
+func setText(p any, text string) (err error) {
+	switch p := p.(type) {
+	case *string:
+		*p = text
+	case *bool:
+		*p, err = strconv.ParseBool(text)
+		return because(err, errBool)
+	case *int64:
+		*p, err = strconv.ParseInt(text, 10, 64)
+		return because(err, errNumber)
+	case *time.Duration:
+		*p, err = time.ParseDuration(text)
+		return because(err, errDuration)
+	case *[]string:
+		*p = splitList(text)
+	default:
+		panic(fmt.Sprintf("config: a key's field is a %T", p))
+	}
+	return nil
+}
+
+func because(err, wrong error) error {
+	if err != nil {
+		return wrong
+	}
+	return nil
+}
+
+func splitList(text string) []string {
+	var list []string
+	for _, item := range strings.Split(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// formatValue writes the field that p points to as setText reads it.
+func formatValue(p any) string {
+	switch p := p.(type) {
+	case *string:
+		return *p
+	case *bool:
+		return strconv.FormatBool(*p)
+	case *int64:
+		return strconv.FormatInt(*p, 10)
+	case *time.Duration:
+		return p.String()
+	case *[]string:
+		return strings.Join(*p, ",")
+	}
+	panic(fmt.Sprintf("config: a key's field is a %T", p))
+}

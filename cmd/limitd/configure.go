@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/limitd/limitd/cmd/limitd/config"
+	"github.com/urfave/cli/v2"
+)
+
+// keyFlags returns one flag for each configuration key. Values are read by the
+// package config, which knows how to complain about them; no value is set here.
+func keyFlags() []cli.Flag {
+	var flags []cli.Flag
+	for _, k := range config.Keys() {
+		usage := fmt.Sprintf("%s [$%s]", k.Help, k.Variable())
+		if k.IsBool() {
+			flags = append(flags, &cli.BoolFlag{Name: k.Flag(), Usage: usage, Category: "Configuration"})
+		} else {
+			flags = append(flags, &cli.StringFlag{Name: k.Flag(), Usage: usage, Category: "Configuration"})
+		}
+	}
+	return flags
+}
+
+// loadConfig reads the configuration that a command line names.
+func loadConfig(c *cli.Context, w world) *config.Loaded {
+	given := map[string]string{}
+	for _, k := range config.Keys() {
+		if c.IsSet(k.Flag()) {
+			given[k.Name] = fmt.Sprint(c.Value(k.Flag()))
+		}
+	}
+	return config.Load(baseConfig(c), config.Sources{
+		Paths:  append(c.StringSlice("config"), c.Args().Slice()...),
+		Lookup: w.lookup,
+		Flags:  given,
+	})
+}
+
+// baseConfig returns what counts where nothing is said.
+func baseConfig(c *cli.Context) config.Config {
+	if c.Bool("dev") {
+		return config.Dev()
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "" // then a name has to be given, and Validate says so
+	}
+	host, _, _ = strings.Cut(host, ".")
+	return config.Default(host)
+}
+
+func validateCommand(w world) *cli.Command {
+	return &cli.Command{
+		Name: "validate", Usage: "check configuration files", ArgsUsage: "FILE|DIR...",
+		Description: "Reads the files as `limitd agent -config` would, variables included, and reports everything that is wrong.",
+		Action: func(c *cli.Context) error {
+			if !c.Args().Present() {
+				return usagef("limitd validate", "name the files or folders to check")
+			}
+			if wrong, err := loadConfig(c, w).Report(w.stderr, 0); wrong || err != nil {
+				return silent(exitUsage)
+			}
+			_, err := fmt.Fprintln(w.stdout, "The configuration is valid.")
+			return err
+		},
+	}
+}

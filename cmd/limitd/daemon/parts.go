@@ -1,0 +1,98 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/limitd/limitd/cluster"
+	"github.com/limitd/limitd/cluster/clock"
+	"github.com/limitd/limitd/cluster/store"
+	"github.com/limitd/limitd/transport/forward"
+	"github.com/limitd/limitd/transport/peer"
+)
+
+// raftTimeout is how long one of raft's calls to another node may take.
+const raftTimeout = 5 * time.Second
+
+// raftPool is how many idle connections raft keeps to each other node.
+const raftPool = 3
+
+func (d *Daemon) openStores(context.Context) error {
+	if d.cfg.Memory {
+		id, err := store.NewID(rand.Reader)
+		if err != nil {
+			return err
+		}
+		d.stores = store.Memory(id)
+		return nil
+	}
+	stores, err := store.Open(d.cfg.DataDir, store.Options{
+		Kind: store.Kind(d.cfg.Raft.LogStore), Rand: rand.Reader, Logger: d.log.Named("store"),
+	})
+	if err != nil {
+		return err
+	}
+	d.stores = stores
+	return nil
+}
+
+func (d *Daemon) startPeer(context.Context) (err error) {
+	d.port, err = peer.Start(peer.Config{
+		Listener: d.sockets.peer, Advertise: d.sockets.peerAt, NodeID: d.stores.ID,
+		ClusterID: d.clusterID.get, Logger: d.log.Named("peer"),
+	})
+	return err
+}
+
+// raftTransport carries raft's calls over the peer port. One call at a time on
+// a connection: pipelining can leave a follower without entries for ever
+// (cluster refuses it besides).
+func (d *Daemon) raftTransport() raft.Transport {
+	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: d.port.Raft(), MaxPool: raftPool, MaxRPCsInFlight: 1,
+		Timeout: raftTimeout, Logger: d.log.Named("raft-net"),
+	})
+}
+
+func (d *Daemon) startReplica(context.Context) error {
+	r, err := cluster.Start(cluster.Config{
+		Node: cluster.Identity{
+			Name: d.cfg.Name, Peer: d.sockets.peerAt, HTTP: d.sockets.httpAt,
+			Version: d.deps.Version, NonVoter: d.cfg.Cluster.Role == "nonvoter",
+		},
+		Raft: cluster.RaftOptions{
+			Heartbeat: d.cfg.Raft.HeartbeatTimeout, Election: d.cfg.Raft.ElectionTimeout, LeaderLease: d.cfg.Raft.LeaderLeaseTimeout,
+			SnapshotInterval: d.cfg.Raft.SnapshotInterval, SnapshotThreshold: uint64(d.cfg.Raft.SnapshotThreshold),
+			TrailingLogs: uint64(d.cfg.Raft.TrailingLogs),
+		},
+		Form:      cluster.Formation{Expect: int(d.cfg.Cluster.BootstrapExpect)},
+		Logger:    d.log,
+		Stores:    d.stores,
+		Transport: d.raftTransport(),
+		Gossip:    d.gossip,
+		Clock:     clock.New(),
+		Rand:      rand.Reader,
+		Settings:  d.cfg.Limits.Settings(),
+		Fatal:     d.deps.Fatal,
+	})
+	if err != nil {
+		return err
+	}
+	d.replica = r
+	d.clusterID.set(r.ClusterID)
+	if err := d.deps.Registry.Register(newClusterMetrics(r, d.deps.Version)); err != nil {
+		return fmt.Errorf("register the metrics of the cluster: %w", err)
+	}
+	return nil
+}
+
+func (d *Daemon) startForward(context.Context) (err error) {
+	d.node, err = forward.Start(forward.Config{
+		Self: d.stores.ID, Replica: d.replica, Leadership: d.replica, Operator: d.replica,
+		Streams: d.port.Forward(), Version: d.deps.Version, Logger: d.log.Named("forward"),
+	})
+	return err
+}

@@ -1,0 +1,73 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/limitd/limitd/cmd/limitd/config"
+)
+
+// sockets are the TCP addresses that a node has bound, so that a taken port is
+// found before anything is written, and port 0 becomes a number that the others
+// can be told. Gossip binds its own.
+type sockets struct {
+	http, peer net.Listener
+
+	httpAt, peerAt string // what the others are told
+}
+
+func listen(ctx context.Context, c config.Config) (s *sockets, err error) {
+	s = &sockets{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	var lc net.ListenConfig
+	if s.http, err = lc.Listen(ctx, "tcp", c.HTTP.Address); err != nil {
+		return s, fmt.Errorf("listen for clients (http.address): %w", err)
+	}
+	if s.peer, err = lc.Listen(ctx, "tcp", c.Peer.Address); err != nil {
+		return s, fmt.Errorf("listen for other nodes (peer.address): %w", err)
+	}
+	s.peerAt = advertised(c.Peer, s.peer.Addr(), "")
+	host, _, _ := net.SplitHostPort(s.peerAt)
+	s.httpAt = advertised(c.HTTP, s.http.Addr(), host)
+	return s, nil
+}
+
+// advertised returns what the others are told: what was configured; or, where a
+// wildcard was bound, the host given; or what was bound.
+func advertised(e config.Endpoint, bound net.Addr, host string) string {
+	if e.Advertise != "" {
+		return e.Advertise
+	}
+	at := bound.(*net.TCPAddr)
+	if at.IP.IsUnspecified() && host != "" {
+		return net.JoinHostPort(host, strconv.Itoa(at.Port))
+	}
+	if name, _, err := net.SplitHostPort(e.Address); err == nil && name != "" && net.ParseIP(name) == nil {
+		return net.JoinHostPort(name, strconv.Itoa(at.Port)) // a name stays a name
+	}
+	return at.String()
+}
+
+// Close closes what is open. Most sockets have been closed by those who used them.
+func (s *sockets) Close() error {
+	var errs []error
+	if s.http != nil {
+		errs = append(errs, s.http.Close())
+	}
+	if s.peer != nil {
+		errs = append(errs, s.peer.Close())
+	}
+	for i, err := range errs {
+		if errors.Is(err, net.ErrClosed) {
+			errs[i] = nil
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/limitd/limitd/transport/wire"
+	"github.com/urfave/cli/v2"
+)
+
+// settingFlags are the flags that say what a limit is.
+func settingFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.Int64Flag{Name: "slots", Usage: "`N` slots"},
+		&cli.StringFlag{Name: "rate", Usage: "how fast slots come back by themselves, such as `10/m`; 0/s: by release only"},
+		&cli.BoolFlag{Name: "inactive", Usage: "let everybody through"},
+		&cli.BoolFlag{Name: "shadow", Usage: "judge and count, but block nobody"},
+		&cli.BoolFlag{Name: "numbered", Usage: "give each slot a number"},
+		&cli.DurationFlag{Name: "grace", Usage: "how long slots of an expired lease stay occupied"},
+		&cli.StringFlag{Name: "description", Usage: "`TEXT` for people"},
+		&cli.StringSliceFlag{Name: "label", Usage: "`KEY=VALUE`; may be repeated"},
+	}
+}
+
+func limitCreate(w world) *cli.Command {
+	return &cli.Command{
+		Name: "create", Usage: "make a limit", ArgsUsage: "NAME --slots N",
+		Description: "limitd limit create db --slots 5\n" +
+			"limitd limit create api --slots 10 --rate 100/m --label team=data",
+		Flags: apiFlags(settingFlags()...),
+		Action: func(c *cli.Context) error {
+			name, err := oneName(c)
+			if err != nil {
+				return err
+			}
+			if !c.IsSet("slots") {
+				return usagef(commandPath(c), "say how many slots the limit has: --slots N")
+			}
+			patch, err := patchOf(c)
+			if err != nil {
+				return err
+			}
+			return createLimit(c, w, createRequest(name, patch))
+		},
+	}
+}
+
+func createLimit(c *cli.Context, w world, request wire.LimitRequest) error {
+	if c.String("output") == "json" {
+		return showLimit(c, w, http.MethodPost, "/v1/limits", request)
+	}
+	p, err := newPrinter(c, w)
+	if err != nil {
+		return err
+	}
+	limit, err := read[wire.Limit](newAPI(c, w).call(c.Context, http.MethodPost, "/v1/limits", request))
+	if err != nil {
+		return err
+	}
+	if limit.Rate == "0/s" {
+		return p.line("Created limit %s: %d slots.", limit.Name, limit.Slots)
+	}
+	return p.line("Created limit %s: %d slots, decaying at %s.", limit.Name, limit.Slots, limit.Rate)
+}
+
+// patchOf gathers the settings that the command line gives.
+func patchOf(c *cli.Context) (wire.LimitPatch, error) {
+	var patch wire.LimitPatch
+	if c.IsSet("slots") {
+		patch.Slots = new(c.Int64("slots"))
+	}
+	if c.IsSet("rate") {
+		patch.Rate = new(c.String("rate"))
+	}
+	if c.IsSet("inactive") {
+		patch.Active = new(!c.Bool("inactive"))
+	}
+	if c.IsSet("shadow") {
+		patch.Enforcement = new(enforcement(c.Bool("shadow")))
+	}
+	if c.IsSet("numbered") {
+		patch.Numbered = new(c.Bool("numbered"))
+	}
+	if c.IsSet("grace") {
+		patch.Grace = wire.Duration(c.Duration("grace")).Ptr()
+	}
+	if c.IsSet("description") {
+		patch.Description = new(c.String("description"))
+	}
+	return patch, patchLabels(c, &patch)
+}
+
+// patchLabels reads KEY=VALUE, and KEY- which drops a label.
+func patchLabels(c *cli.Context, patch *wire.LimitPatch) error {
+	for _, text := range c.StringSlice("label") {
+		if patch.Labels == nil {
+			patch.Labels = map[string]*string{}
+		}
+		key, value, ok := strings.Cut(text, "=")
+		dropped, drop := strings.CutSuffix(text, "-")
+		switch {
+		case ok:
+			patch.Labels[key] = &value
+		case drop:
+			patch.Labels[dropped] = nil
+		default:
+			return usagef(commandPath(c), "the label %q is not KEY=VALUE (or KEY- to drop it)", text)
+		}
+	}
+	return nil
+}
+
+func enforcement(shadow bool) string {
+	if shadow {
+		return wire.EnforcementShadow
+	}
+	return wire.EnforcementEnforce
+}
+
+// createRequest makes the settings of a patch those of a new limit.
+func createRequest(name string, p wire.LimitPatch) wire.LimitRequest {
+	r := wire.LimitRequest{
+		Name: name, Slots: or(p.Slots), Active: p.Active, Rate: or(p.Rate), Enforcement: or(p.Enforcement),
+		Numbered: or(p.Numbered), Grace: or(p.Grace), Description: or(p.Description),
+	}
+	for key, value := range p.Labels {
+		if value != nil {
+			if r.Labels == nil {
+				r.Labels = map[string]string{}
+			}
+			r.Labels[key] = *value
+		}
+	}
+	return r
+}
+
+// or returns what p points to, or the zero value.
+func or[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func limitUpdate(w world) *cli.Command {
+	return &cli.Command{
+		Name: "update", Usage: "change settings of a limit; the others stay", ArgsUsage: "NAME",
+		Description: "limitd limit update db --slots 8\nlimitd limit update db --rename database --label team- --shadow=false",
+		Flags:       apiFlags(append(settingFlags(), &cli.StringFlag{Name: "rename", Usage: "give it another `NAME`; leases and queue stay"})...),
+		Action: func(c *cli.Context) error {
+			name, err := oneName(c)
+			if err != nil {
+				return err
+			}
+			patch, err := patchOf(c)
+			if err != nil {
+				return err
+			}
+			if c.IsSet("rename") {
+				patch.Name = new(c.String("rename"))
+			}
+			return showLimit(c, w, http.MethodPatch, limitPath(name), patch)
+		},
+	}
+}
+
+func limitSwitch(w world, verb string, active bool) *cli.Command {
+	usage := "let a limit count and block again"
+	if !active {
+		usage = "let everybody through a limit; what is held stays held"
+	}
+	return &cli.Command{
+		Name: verb, Usage: usage, ArgsUsage: "NAME", Flags: apiFlags(),
+		Action: func(c *cli.Context) error {
+			name, err := oneName(c)
+			if err != nil {
+				return err
+			}
+			return showLimit(c, w, http.MethodPatch, limitPath(name), wire.LimitPatch{Active: &active})
+		},
+	}
+}
+
+func limitDelete(w world) *cli.Command {
+	return &cli.Command{
+		Name: "delete", Usage: "remove a limit; leases lose it, waiters are told", ArgsUsage: "NAME", Flags: apiFlags(),
+		Action: func(c *cli.Context) error {
+			name, err := oneName(c)
+			if err != nil {
+				return err
+			}
+			p, err := newPrinter(c, w)
+			if err != nil {
+				return err
+			}
+			if _, err := newAPI(c, w).call(c.Context, http.MethodDelete, limitPath(name), nil); err != nil {
+				return err
+			}
+			if p.json {
+				return p.object(map[string]string{"deleted": name})
+			}
+			return p.line("Deleted limit %s.", name)
+		},
+	}
+}
+
+func limitReset(w world) *cli.Command {
+	return &cli.Command{
+		Name: "reset", Usage: "free all slots of a limit; who holds them is not asked", ArgsUsage: "NAME", Flags: apiFlags(),
+		Action: func(c *cli.Context) error {
+			name, err := oneName(c)
+			if err != nil {
+				return err
+			}
+			p, err := newPrinter(c, w)
+			if err != nil {
+				return err
+			}
+			raw, err := newAPI(c, w).call(c.Context, http.MethodPost, limitPath(name, "/reset"), nil)
+			freed, err := read[wire.Freed](raw, err)
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return p.object(raw)
+			}
+			return p.line("Freed %d slots of limit %s.", freed.Freed, name)
+		},
+	}
+}

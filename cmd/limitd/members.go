@@ -1,0 +1,69 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/limitd/limitd/transport/wire"
+	"github.com/urfave/cli/v2"
+)
+
+func membersCommand(w world) *cli.Command {
+	return &cli.Command{
+		Name: "members", Usage: "show the nodes of the cluster", Flags: apiFlags(),
+		Action: func(c *cli.Context) error {
+			p, err := newPrinter(c, w)
+			if err != nil {
+				return err
+			}
+			raw, err := newAPI(c, w).call(c.Context, http.MethodGet, "/v1/cluster", nil)
+			cluster, err := read[wire.Cluster](raw, err)
+			if err != nil {
+				return err
+			}
+			if p.json {
+				return p.object(raw)
+			}
+			return p.table([]string{"NAME", "ROLE", "STATE", "ALIVE", "HTTP", "PEER", "APPLIED", "CONTACT", "VERSION"}, memberRows(cluster.Nodes))
+		},
+	}
+}
+
+func memberRows(nodes []wire.Node) [][]string {
+	var rows [][]string
+	for _, n := range nodes {
+		contact := "-"
+		if n.LastContact != nil {
+			contact = n.LastContact.String()
+		}
+		rows = append(rows, []string{
+			n.Name, n.Role, n.State, strconv.FormatBool(n.Alive), n.HTTP, n.Peer,
+			strconv.FormatUint(n.AppliedIndex, 10), contact, n.Version,
+		})
+	}
+	return rows
+}
+
+func leaveCommand(w world) *cli.Command {
+	return &cli.Command{
+		Name: "leave", Usage: "take the addressed node out of the cluster for good", Flags: apiFlags(),
+		Description: "Stopping a node (SIGTERM) does not need this: it keeps its place and comes back.",
+		Action: func(c *cli.Context) error {
+			p, err := newPrinter(c, w)
+			if err != nil {
+				return err
+			}
+			a := newAPI(c, w)
+			if len(a.bases) != 1 {
+				return usagef(commandPath(c), "give the one address of the node that leaves")
+			}
+			if _, err := a.call(c.Context, http.MethodPost, "/v1/cluster/leave", nil); err != nil {
+				return err
+			}
+			if p.json {
+				return p.object(map[string]string{"left": a.bases[0]})
+			}
+			return p.line("The node at %s has left the cluster; it may be stopped.", a.bases[0])
+		},
+	}
+}

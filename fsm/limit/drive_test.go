@@ -1,0 +1,205 @@
+package limit_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
+	"pgregory.net/rapid"
+)
+
+// TestDrive drives the state machine and the oracle through the same random
+// records, and compares after each: the answer, the waits that ended, and all
+// that public reads show. A third copy gets the records as bytes and is never
+// restarted, while the first one is restored from its own snapshot every now
+// and then: their digests stay equal.
+//
+// -rapid.checks=N sets the number of runs (of up to 120 records each).
+func TestDrive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		newDrive(t).run(rapid.SliceOfN(seed(), 3, 120).Draw(t, "seeds"))
+	})
+}
+
+// seed draws evenly; rapid's own integers favour the small ones.
+func seed() *rapid.Generator[uint64] {
+	bytes := make([]uint64, 256)
+	for i := range bytes {
+		bytes[i] = uint64(i)
+	}
+	part := rapid.SampledFrom(bytes)
+	return rapid.Custom(func(t *rapid.T) uint64 {
+		return part.Draw(t, "0") | part.Draw(t, "1")<<8 | part.Draw(t, "2")<<16 | part.Draw(t, "3")<<24
+	})
+}
+
+// drive is one random run.
+type drive struct {
+	*both
+	t      *rapid.T
+	dice   *dice
+	twin   *limit.State // the same records, never restored
+	record int
+	log    []command.Command
+}
+
+func newDrive(t *rapid.T) *drive {
+	d := &drive{both: newBoth(driveSettings()), t: t, twin: limit.New(), dice: newDice()}
+	d.twin.Apply(1, 1, command.Command{Header: command.Header{Term: 1}, Op: &command.Genesis{ClusterID: [16]byte{1}, Settings: driveSettings(), Rules: 1}})
+	return d
+}
+
+func (d *drive) run(seeds []uint64) {
+	d.dice.Rand = rand.New(rand.NewPCG(seeds[0], 0))
+	for _, name := range limitNames() {
+		d.step(command.Command{Header: command.Header{Term: 1}, Op: &command.PutLimit{Name: name, Settings: d.dice.limitSettings()}})
+	}
+	if d.dice.chance(70) {
+		d.dice.now = 15e9 // where interest lapses
+	}
+	for _, seed := range seeds[1:] {
+		d.step(d.dice.next(seed))
+		if d.dice.chance(5) {
+			d.restart()
+		}
+	}
+	d.restart()
+	d.drainAll()
+}
+
+// step plays one record everywhere.
+func (d *drive) step(c command.Command) {
+	d.both.term = d.dice.term
+	d.log = append(d.log, c)
+	before := d.model.Time()
+	applied, err := d.both.apply(c)
+	if err != nil {
+		d.fail("%v", err)
+	}
+	decoded, err := command.Decode(command.Encode(c))
+	if err != nil {
+		d.fail("%v", err)
+	}
+	d.twin.Apply(d.both.index, d.both.term, decoded)
+	d.watch(c, applied, before)
+	d.checkReads()
+}
+
+// watch checks what no comparison with another machine is needed for.
+func (d *drive) watch(c command.Command, applied limit.Applied, before int64) {
+	results := []command.Result{applied.Result}
+	for _, o := range applied.Outcomes {
+		results = append(results, o.Result)
+	}
+	if now := d.real.Time(); now < before {
+		d.fail("time went back from %v to %v", before, now) // T1
+	}
+	for _, r := range results {
+		if g, ok := r.(*command.Granted); ok && !g.Replayed {
+			d.watchGrant(g)
+		}
+	}
+	if _, ok := applied.Result.(*command.Waiting); ok && d.dice.ages[c.ID] == 0 {
+		d.dice.ages[c.ID] = d.both.index
+	}
+	for _, o := range applied.Outcomes {
+		delete(d.dice.ages, o.ID)
+	}
+}
+
+// watchGrant: tokens rise (S2), and a counted grant fits (E1).
+func (d *drive) watchGrant(g *command.Granted) {
+	if g.Token <= d.dice.tokens {
+		d.fail("token %d after %d", g.Token, d.dice.tokens)
+	}
+	d.dice.tokens = g.Token
+	for _, l := range g.Limits {
+		if l.Counted && l.Slots > 0 && l.Occupied > l.Capacity {
+			d.fail("over-granted: %+v", l)
+		}
+	}
+}
+
+// checkReads holds the reads against each other and against the oracle.
+func (d *drive) checkReads() {
+	limits, _ := d.real.Limits(limit.LimitFilter{}, "", all)
+	for _, l := range limits {
+		holders, _ := d.real.Holders(l.Name, 0, all)
+		var sum int64
+		for _, h := range holders {
+			sum += h.Slots
+		}
+		if sum != l.Occupied {
+			d.fail("%s: occupied %d, held %d", l.Name, l.Occupied, sum) // E5
+		}
+	}
+	due, ok := d.model.NextDue()
+	got, gotOK := d.real.NextDue()
+	if ok && (!gotOK || got > due) {
+		d.fail("a tick is due at %v, and the state says %v %v", time.Duration(due), time.Duration(got), gotOK) // T4
+	}
+	if gotOK && !d.model.AnyDue(got) {
+		d.fail("nothing is due up to %v, when the state wants a tick", time.Duration(got))
+	}
+	if d.model.Busy() && !d.real.Busy() {
+		d.fail("not busy")
+	}
+}
+
+// restart goes on with a restored copy.
+func (d *drive) restart() {
+	sum := d.real.Snapshot().Digest()
+	if twin := d.twin.Snapshot().Digest(); twin != sum {
+		d.fail("digests differ after the same records:\n%s", lineDiff(dump(d.real, d.model.Known()), dump(d.twin, d.model.Known())))
+	}
+	restored, err := clone(d.real)
+	if err != nil {
+		d.fail("%v", err)
+	}
+	if restored.Snapshot().Digest() != sum || !bytes.Equal(snapshot(restored), snapshot(d.real)) {
+		d.fail("another digest after a restore")
+	}
+	d.real = restored
+}
+
+func snapshot(s *limit.State) []byte {
+	var b bytes.Buffer
+	if err := s.Snapshot().Write(&b); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// drainAll lets everything end by its time, and looks for what is left (E6).
+func (d *drive) drainAll() {
+	for range 30 {
+		d.dice.now += 600 * unit
+		d.step(command.Command{Header: command.Header{Stamp: d.dice.now, Term: d.dice.term}, Op: &command.Tick{}})
+	}
+	if n := d.real.Counts(); n.Leases != 0 || n.Waiters != 0 || n.Remembered != 0 {
+		d.fail("left over: %+v", n)
+	}
+	limits, _ := d.real.Limits(limit.LimitFilter{}, "", all)
+	for _, l := range limits {
+		holders, _ := d.real.Holders(l.Name, 0, all)
+		for _, h := range holders {
+			slow := !l.Settings.Rate.IsZero()
+			if h.Kind != limit.HolderAnonymous && !(h.Kind == limit.HolderRate && slow) {
+				d.fail("%s: leaked %+v", l.Name, h)
+			}
+		}
+	}
+}
+
+func (d *drive) fail(format string, args ...any) {
+	d.t.Helper()
+	for i, c := range d.log {
+		op := fmt.Sprintf("%+v", c.Op)
+		d.t.Logf("%3d %v term %d %v %s %s", i+2, time.Duration(c.Stamp), c.Term, c.Op.Kind(), c.ID, op)
+	}
+	d.t.Fatalf(format, args...)
+}

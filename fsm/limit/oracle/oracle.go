@@ -1,0 +1,155 @@
+// Package oracle is a second opinion on the rules of limitd: a model of its
+// state machine that is slow and meant to be obviously right. It keeps
+// everything in plain slices, searches them from end to end, and counts decay
+// in rationals of any size. It shares no code with fsm/limit: the tests there
+// step both through the same records and compare every answer.
+//
+// Its parts follow the law, semantics.md: clock.go is T5, decay.go E5 and L8,
+// queue.go A2 and A3, acquire.go A1 and section 6, lease.go section 5,
+// limits.go section 3. Where the law leaves room, a comment names the reading.
+//
+//	m := oracle.New()
+//	result, outcomes := m.Apply(1, 1, command.Command{Header: h, Op: &command.Genesis{Settings: s}})
+package oracle
+
+import (
+	"github.com/limitd/limitd/fsm/command"
+)
+
+// Budget is how many events, examinations and items of bulk jobs one record
+// may play (semantics.md T5).
+const Budget = 4096
+
+// Outcome is the end of a wait, made by any record.
+type Outcome struct {
+	ID     string
+	Age    uint64
+	Result command.Result
+}
+
+// Model is the whole state. The zero Model is not usable: call New.
+type Model struct {
+	time      int64 // cluster time, ns
+	index     uint64
+	term      uint64 // of the newest stamp that was heeded
+	termStart int64  // when it was heeded first
+	born      bool   // after Genesis
+	clusterID [16]byte
+	settings  command.Settings
+	rules     uint64
+
+	limits   []*limit   // in the order of their making; deleted ones are gone
+	leases   []*lease   // by token
+	waiters  []*waiter  // by age
+	requests []*request // in the order in which they became known
+	jobs     []*job     // bulk work that is not done yet, first in first out
+
+	tokens      uint64 // the newest grant's number
+	protections uint64 // the newest protection's number
+	endings     uint64 // how many requests have ended
+	made        uint64 // how many limits were made
+	forgotten   int64  // the largest time - window so far
+
+	now record // of the record that is being applied
+}
+
+// record is what holds only while one record is applied.
+type record struct {
+	budget   int
+	wall     int64
+	target   int64 // the record's own time
+	outcomes []Outcome
+}
+
+// New returns the state before the first record.
+func New() *Model { return &Model{} }
+
+// Time returns the cluster time, ns.
+func (m *Model) Time() int64 { return m.time }
+
+// Settings returns the replicated settings.
+func (m *Model) Settings() command.Settings { return m.settings }
+
+// Apply plays the record that stands at index in the log under term, and
+// returns its answer and the waits that it ended.
+func (m *Model) Apply(index, term uint64, c command.Command) (command.Result, []Outcome) {
+	m.index = index
+	m.now = record{budget: Budget, wall: c.Wall}
+	if c.Term != term {
+		return &command.NotRun{WrongTerm: true}, nil
+	}
+	g, genesis := c.Op.(*command.Genesis)
+	switch {
+	case genesis && m.born:
+		return &command.Done{Replayed: true}, nil // proposed while the first was on its way
+	case genesis:
+		m.born, m.clusterID, m.settings, m.rules = true, g.ClusterID, g.Settings, g.Rules
+	case !m.born:
+		return &command.NotRun{}, nil
+	}
+	m.now.target = max(m.time, c.Stamp)
+	if term > m.term {
+		m.term, m.termStart = term, m.now.target
+	}
+	var result command.Result = &command.NotRun{}
+	if m.advance(m.now.target) {
+		result = m.run(c)
+		_ = m.work() && m.settle() // what is cut here goes on in the next record
+	}
+	m.dropPhases()
+	return result, m.now.outcomes
+}
+
+// spend takes one unit of the record's budget; false: it is used up.
+func (m *Model) spend() bool {
+	if m.now.budget == 0 {
+		return false
+	}
+	m.now.budget--
+	return true
+}
+
+// run carries out the record's own operation at the present time, once for
+// each id.
+func (m *Model) run(c command.Command) command.Result {
+	if op, ok := c.Op.(*command.Acquire); ok {
+		return m.acquire(c.Header, op)
+	}
+	return m.once(c, func() command.Result { return m.write(c) })
+}
+
+// write carries out what is no acquire.
+func (m *Model) write(c command.Command) command.Result {
+	switch op := c.Op.(type) {
+	case *command.Release:
+		return m.release(c.Header, op)
+	case *command.Renew:
+		return m.renew(op)
+	case *command.Cancel:
+		return m.cancel(c.Header, op)
+	case *command.Interest:
+		return m.interest(op)
+	case *command.Part:
+		return m.part(op)
+	case *command.PutLimit:
+		return m.putLimit(op)
+	case *command.UpdateLimit:
+		return m.updateLimit(op)
+	case *command.DeleteLimit:
+		return m.deleteLimit(op)
+	case *command.ResetLimit:
+		return m.resetLimit(op)
+	case *command.ForceRelease:
+		return m.forceRelease(op)
+	case *command.Decrement:
+		return m.decrement(op)
+	case *command.SetActive:
+		return m.setActive(op)
+	case *command.UpdateSettings:
+		return m.updateSettings(op)
+	case *command.SetRules:
+		m.rules = max(m.rules, op.Version)
+		return &command.Done{}
+	}
+	return &command.Done{} // Genesis, Tick, Read, Verify: time has moved, which is all
+}
