@@ -233,7 +233,7 @@ func (c *call) read(read func(*limit.State)) error {
 		return c.backendError(err, wire.CodeNoLeader)
 	}
 	c.place(at.Index, at.Time)
-	if c.stale {
+	if c.stale && at.Age >= 0 {
 		c.header(wire.HeaderAge, wire.Duration(at.Age).String())
 	}
 	return nil

@@ -58,7 +58,7 @@ type Backend interface {
 type Position struct {
 	Index uint64
 	Time  int64         // cluster time, ns
-	Age   time.Duration // how far behind the state may have been; stale reads only
+	Age   time.Duration // stale reads: how far behind the state may have been; negative: not known
 }
 
 // Cluster is what the routes about the cluster itself need.
