@@ -86,10 +86,12 @@ func dump(s *limit.State, ids []string) string {
 	n := s.Counts()
 	fmt.Fprintf(&b, "time %v index %d term %d rules %d\n", time.Duration(s.Time()), s.Index(), s.Term(), s.Rules())
 	fmt.Fprintf(&b, "limits %d leases %d waiters %d remembered %d\n", n.Limits, n.Leases, n.Waiters, n.Remembered)
-	for _, l := range s.Limits(limit.LimitFilter{}, "", all) {
+	limits, _ := s.Limits(limit.LimitFilter{}, "", all)
+	for _, l := range limits {
 		b.WriteString(limitLines(s, l))
 	}
-	for _, l := range s.Leases(limit.LeaseFilter{}, 0, all) {
+	leases, _ := s.Leases(limit.LeaseFilter{}, 0, all)
+	for _, l := range leases {
 		g := &command.Granted{ID: l.ID, Token: l.Token, Lease: true, TTL: l.TTL, ExpiresIn: l.ExpiresIn, Limits: l.Limits}
 		fmt.Fprintf(&b, "lease %s held %v: %s\n", l.ID, time.Duration(l.Held), oracle.Text(g, false))
 	}

@@ -126,7 +126,8 @@ func (d *drive) watchGrant(g *command.Granted) {
 
 // checkReads holds the reads against each other and against the oracle.
 func (d *drive) checkReads() {
-	for _, l := range d.real.Limits(limit.LimitFilter{}, "", all) {
+	limits, _ := d.real.Limits(limit.LimitFilter{}, "", all)
+	for _, l := range limits {
 		holders, _ := d.real.Holders(l.Name, 0, all)
 		var sum int64
 		for _, h := range holders {
@@ -182,7 +183,8 @@ func (d *drive) drainAll() {
 	if n := d.real.Counts(); n.Leases != 0 || n.Waiters != 0 || n.Remembered != 0 {
 		d.fail("left over: %+v", n)
 	}
-	for _, l := range d.real.Limits(limit.LimitFilter{}, "", all) {
+	limits, _ := d.real.Limits(limit.LimitFilter{}, "", all)
+	for _, l := range limits {
 		holders, _ := d.real.Holders(l.Name, 0, all)
 		for _, h := range holders {
 			slow := !l.Settings.Rate.IsZero()

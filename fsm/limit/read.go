@@ -26,20 +26,35 @@ func (s *State) find(name string) *limitRow {
 	return s.limits.get(pair{seq, 0})
 }
 
+// scanned is how many rows one read looks at, so that a filter which hardly
+// anything matches does not keep Apply waiting while a million rows are read.
+const scanned = 10_000
+
 // Limits returns at most n limits that match f and come after the name given,
-// ordered by name.
-func (s *State) Limits(f LimitFilter, after string, n int) (list []command.Limit) {
+// ordered by name. Where there may be more, next is the name to go on after.
+func (s *State) Limits(f LimitFilter, after string, n int) (list []command.Limit, next string) {
+	seen, ended := 0, true
 	s.names.Ascend(max(after, f.Prefix), func(name string, seq uint64) bool {
-		if len(list) == n || !strings.HasPrefix(name, f.Prefix) {
+		if !strings.HasPrefix(name, f.Prefix) {
 			return false
 		}
-		l := s.limits.get(pair{seq, 0})
-		if name > after && hasLabels(l.set.Labels, f.Labels) {
+		if name <= after {
+			return true
+		}
+		if seen++; len(list) == n || seen > scanned {
+			ended = false
+			return false
+		}
+		next = name
+		if l := s.limits.get(pair{seq, 0}); hasLabels(l.set.Labels, f.Labels) {
 			list = append(list, s.show(l))
 		}
 		return true
 	})
-	return list
+	if ended {
+		next = ""
+	}
+	return list, next
 }
 
 func hasLabels(labels, wanted []command.Pair) bool {
@@ -105,7 +120,11 @@ func (s *State) Holders(name string, after uint64, n int) (list []Holder, ok boo
 		return nil, false
 	}
 	gone := l.decayed(s.now).whole
-	s.holdings.ascend(pair{l.seq, 0}, func(k pair, h *holding) bool {
+	from := after + 1
+	if gone > 0 {
+		from = 0 // the oldest are gone, or in part
+	}
+	s.holdings.ascend(pair{l.seq, from}, func(k pair, h *holding) bool {
 		if k.a != l.seq || len(list) == n {
 			return false
 		}
@@ -148,39 +167,40 @@ func (s *State) showLease(x *lease) Lease {
 }
 
 // Leases returns at most n leases that match f and have tokens above after, by
-// token.
-func (s *State) Leases(f LeaseFilter, after uint64, n int) (list []Lease) {
-	match := func(x *lease) bool {
-		return (f.Owner == "" || x.owner.Name == f.Owner) && s.now-x.granted >= f.OlderThan
-	}
-	if f.Limit != "" {
-		return s.leasesOf(f.Limit, after, n, match)
-	}
-	s.leases.ascend(pair{after + 1, 0}, func(_ pair, x *lease) bool {
-		if len(list) < n && match(x) {
-			list = append(list, s.showLease(x))
-		}
-		return len(list) < n
-	})
-	return list
-}
-
-// leasesOf finds the leases that hold slots of one limit.
-func (s *State) leasesOf(name string, after uint64, n int, match func(*lease) bool) (list []Lease) {
-	l := s.find(name)
-	if l == nil {
-		return nil
-	}
-	s.holdings.ascend(pair{l.seq, after + 1}, func(k pair, h *holding) bool {
-		if k.a != l.seq || len(list) == n {
+// token. Where there may be more, next is the token to go on after; else 0.
+func (s *State) Leases(f LeaseFilter, after uint64, n int) (list []Lease, next uint64) {
+	seen, ended := 0, true
+	visit := func(x *lease) bool {
+		if seen++; len(list) == n || seen > scanned {
+			ended = false
 			return false
 		}
-		if x := s.leases.get(pair{k.b, 0}); h.kind == HolderLease && match(x) {
+		next = x.token
+		if (f.Owner == "" || x.owner.Name == f.Owner) && s.now-x.granted >= f.OlderThan {
 			list = append(list, s.showLease(x))
 		}
 		return true
+	}
+	if f.Limit != "" {
+		s.leasesOf(f.Limit, after, visit)
+	} else {
+		s.leases.ascend(pair{after + 1, 0}, func(_ pair, x *lease) bool { return visit(x) })
+	}
+	if ended {
+		next = 0
+	}
+	return list, next
+}
+
+// leasesOf visits the leases that hold slots of one limit.
+func (s *State) leasesOf(name string, after uint64, visit func(*lease) bool) {
+	l := s.find(name)
+	if l == nil {
+		return
+	}
+	s.holdings.ascend(pair{l.seq, after + 1}, func(k pair, h *holding) bool {
+		return k.a == l.seq && (h.kind != HolderLease || visit(s.leases.get(pair{k.b, 0})))
 	})
-	return list
 }
 
 // Acquire returns what became of an acquire's id: *command.Granted, *Waiting,

@@ -25,16 +25,16 @@ func (c *call) listLeases() error {
 		return err
 	}
 	var list []limit.Lease
-	if err := c.read(func(s *limit.State) { list = s.Leases(filter, after, p.size+1) }); err != nil {
+	next := uint64(0)
+	if err := c.read(func(s *limit.State) { list, next = s.Leases(filter, after, p.size) }); err != nil {
 		return err
 	}
-	list, more := cut(list, p.size)
 	out := wire.Leases{Leases: make([]wire.Lease, len(list))}
 	for i, l := range list {
 		out.Leases[i] = lease(l)
 	}
-	if more {
-		out.NextPageToken = p.nextNumber(list[len(list)-1].Token)
+	if next != 0 {
+		out.NextPageToken = p.nextNumber(next)
 	}
 	return c.json(http.StatusOK, out)
 }

@@ -23,17 +23,17 @@ func (c *call) listLimits() error {
 		return err
 	}
 	var list []command.Limit
-	err = c.read(func(s *limit.State) { list = s.Limits(filter, page.after, page.size+1) })
+	next := ""
+	err = c.read(func(s *limit.State) { list, next = s.Limits(filter, page.after, page.size) })
 	if err != nil {
 		return err
 	}
 	out := wire.Limits{Limits: make([]wire.Limit, 0, len(list))}
-	list, more := cut(list, page.size)
 	for _, l := range list {
 		out.Limits = append(out.Limits, limitBody(l))
 	}
-	if more {
-		out.NextPageToken = page.next(list[len(list)-1].Name)
+	if next != "" {
+		out.NextPageToken = page.next(next)
 	}
 	return c.json(http.StatusOK, out)
 }
