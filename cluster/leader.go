@@ -48,15 +48,22 @@ const (
 	checkEvery = time.Second
 )
 
-// watchRaft passes on what raft tells of leaders and peers, and sees to it that
-// the applied index never goes back: a follower that installs the same snapshot
-// over and over would serve an older state each time.
-func (r *Replica) watchRaft() {
+// startWatchingRaft listens to raft before Start returns: a leader that is heard
+// of right after it must not be missed by those who looked too early.
+func (r *Replica) startWatchingRaft() {
 	seen := make(chan raft.Observation, observations)
 	observer := raft.NewObserver(seen, false, nil)
 	r.raft.RegisterObserver(observer)
-	defer r.raft.DeregisterObserver(observer)
-	r.leadership.notify() // of a leader that was heard of before there was an observer
+	r.tasks.Go(func() {
+		defer r.raft.DeregisterObserver(observer)
+		r.watchRaft(seen)
+	})
+}
+
+// watchRaft passes on what raft tells of leaders and peers, and sees to it that
+// the applied index never goes back: a follower that installs the same snapshot
+// over and over would serve an older state each time.
+func (r *Replica) watchRaft(seen <-chan raft.Observation) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	var applied uint64
