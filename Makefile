@@ -10,7 +10,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
 BENCH   ?= .
 
-.PHONY: all build test check fmt vet lint notices-check race long fuzz bench notices clean
+.PHONY: all faultclock show build test check fmt vet lint notices-check race long fuzz bench notices clean
 
 all: build test
 
@@ -66,3 +66,12 @@ notices-check:
 
 clean:
 	rm -rf bin data
+
+## faultclock: bin/limitd-faultclock, whose wall clock a test can step
+faultclock:
+	jepsen/faultclock/build.sh
+
+## show: the scenes that limitd has to survive, with real processes (about 8 minutes)
+show: build faultclock
+	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
+	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock

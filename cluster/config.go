@@ -25,7 +25,9 @@ type Config struct {
 
 	// Stores are kept open by the caller, who closes them after the replica.
 	Stores *store.Stores
-	// Transport carries raft's calls. The replica closes it.
+	// Streams carries raft's calls between processes. The replica closes it.
+	Streams raft.StreamLayer
+	// Transport takes the place of Streams in tests.
 	Transport raft.Transport
 	// Gossip tells who is there; nil for a cluster of one that never grows.
 	Gossip Gossip
@@ -126,7 +128,7 @@ func (c Config) validate() error {
 	need(c.Node.Name != "", "Node.Name")
 	need(c.Logger != nil, "Logger")
 	need(c.Stores != nil, "Stores")
-	need(c.Transport != nil, "Transport")
+	need(c.Streams != nil || c.Transport != nil, "Streams")
 	need(c.Clock != nil, "Clock")
 	need(c.Rand != nil, "Rand")
 	need(c.Fatal != nil, "Fatal")

@@ -11,9 +11,14 @@ import (
 // links is raft's transport, watched: it notes how far each follower has come
 // and when it last answered, which raft does not tell, and by which a leader
 // knows when a new node has caught up.
+//
+// It also says where a node is to be reached: raft knows its members by the
+// addresses of its configuration, gossip knows newer ones.
 type links struct {
 	raft.Transport
-	clock clock.Source
+	clock  clock.Source
+	local  raft.ServerAddress
+	locate func(raft.ServerID, raft.ServerAddress) raft.ServerAddress
 
 	mu    sync.Mutex
 	peers map[raft.ServerID]link
@@ -26,13 +31,25 @@ type link struct {
 	contact int64  // instant of its last answer, by the monotonic clock
 }
 
-func newLinks(t raft.Transport, c clock.Source) *links {
-	return &links{Transport: t, clock: c, peers: make(map[raft.ServerID]link)}
+func newLinks(c Config, t raft.Transport, locate func(raft.ServerID, raft.ServerAddress) raft.ServerAddress) *links {
+	return &links{
+		Transport: t, clock: c.Clock, local: raft.ServerAddress(c.Node.Peer), locate: locate,
+		peers: make(map[raft.ServerID]link),
+	}
 }
+
+// LocalAddr returns the address that this node advertises.
+func (l *links) LocalAddr() raft.ServerAddress { return l.local }
+
+// EncodePeer writes an address as raft's configuration has it.
+func (l *links) EncodePeer(_ raft.ServerID, addr raft.ServerAddress) []byte { return []byte(addr) }
+
+// DecodePeer reads what EncodePeer wrote.
+func (l *links) DecodePeer(b []byte) raft.ServerAddress { return raft.ServerAddress(b) }
 
 // AppendEntries sends entries and notes the answer.
 func (l *links) AppendEntries(id raft.ServerID, to raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	if err := l.Transport.AppendEntries(id, to, req, resp); err != nil {
+	if err := l.Transport.AppendEntries(id, l.locate(id, to), req, resp); err != nil {
 		return err
 	}
 	last := req.PrevLogEntry
@@ -74,12 +91,22 @@ func (l *links) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.A
 
 // RequestPreVote asks whether a vote could be won.
 func (l *links) RequestPreVote(id raft.ServerID, to raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	return l.Transport.(raft.WithPreVote).RequestPreVote(id, to, req, resp)
+	return l.Transport.(raft.WithPreVote).RequestPreVote(id, l.locate(id, to), req, resp)
+}
+
+// RequestVote asks for a vote.
+func (l *links) RequestVote(id raft.ServerID, to raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	return l.Transport.RequestVote(id, l.locate(id, to), req, resp)
+}
+
+// TimeoutNow tells a node to stand for election at once.
+func (l *links) TimeoutNow(id raft.ServerID, to raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
+	return l.Transport.TimeoutNow(id, l.locate(id, to), req, resp)
 }
 
 // InstallSnapshot sends a snapshot and notes the answer.
 func (l *links) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, req *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader) error {
-	if err := l.Transport.InstallSnapshot(id, to, req, resp, data); err != nil {
+	if err := l.Transport.InstallSnapshot(id, l.locate(id, to), req, resp, data); err != nil {
 		return err
 	}
 	l.note(id, req.Term, req.LastLogIndex, resp.Success)

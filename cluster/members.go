@@ -57,6 +57,20 @@ func (r *Replica) gossiped() []gossip.Member {
 	return append(members, gossip.Member{Tags: r.tags(), Alive: true})
 }
 
+// address returns where a node is to be reached: gossip's word for a node that
+// is alive, else raft's.
+func (r *Replica) address(id raft.ServerID, known raft.ServerAddress) raft.ServerAddress {
+	if r.cfg.Gossip == nil {
+		return known
+	}
+	for _, m := range r.cfg.Gossip.Members() {
+		if m.Alive && m.ID == string(id) && m.Peer != "" {
+			return raft.ServerAddress(m.Peer)
+		}
+	}
+	return known
+}
+
 // tags returns what this node tells of itself.
 func (r *Replica) tags() gossip.Tags {
 	n := r.cfg.Node

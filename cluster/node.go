@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"strings"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -118,4 +119,25 @@ func (r *Replica) nodeNamed(name string) (Node, error) {
 		}
 	}
 	return Node{}, ErrNoSuchNode
+}
+
+// Status is how this node itself stands.
+type Status struct {
+	Node
+	Term      uint64
+	State     string // of raft: leader, follower, candidate or shutdown
+	LastIndex uint64 // of its log
+}
+
+// Status returns how this node itself stands; other nodes ask for it over the
+// peer connection.
+func (r *Replica) Status() Status {
+	s := Status{Term: r.raft.CurrentTerm(), State: strings.ToLower(r.raft.State().String()), LastIndex: r.raft.LastIndex()}
+	s.Node = Node{ID: r.ID(), Peer: r.cfg.Node.Peer, Role: NonVoter, Leader: r.IsLeader()}
+	if v, ok := r.server(raft.ServerID(r.ID())); ok && v.Suffrage == raft.Voter {
+		s.Role = Voter
+	}
+	r.describe(&s.Node)
+	r.measure(&s.Node)
+	return s
 }

@@ -50,6 +50,7 @@ func wrongTerm(result command.Result) bool {
 // Restored hears of a state that came from a snapshot.
 func (o observer) Restored(s *limit.State) {
 	r := o.r
+	r.stats.restores.Add(1)
 	r.timeMu.Lock()
 	r.bound.Reset(s.Time(), r.cfg.Clock.Monotonic())
 	r.timeMu.Unlock()

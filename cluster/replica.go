@@ -96,7 +96,7 @@ func (r *Replica) startRaft() error {
 	if err := r.prepare(logs); err != nil {
 		return err
 	}
-	r.links = newLinks(r.cfg.Transport, r.cfg.Clock)
+	r.links = r.newLinks()
 	r.machine = fsm.New(fsm.Config{Observer: observer{r}, Fatal: r.fatal})
 	r.raft, err = raft.NewRaft(r.cfg.raftConfig(), r.machine, logs, r.guard.Stable(), r.cfg.Stores.Snapshot, r.links)
 	if err != nil {
@@ -104,6 +104,17 @@ func (r *Replica) startRaft() error {
 	}
 	r.ready.startedAt(r.raft.CurrentTerm())
 	return nil
+}
+
+// newLinks returns raft's transport: the one given, or one over the streams given.
+func (r *Replica) newLinks() *links {
+	if t := r.cfg.Transport; t != nil {
+		return newLinks(r.cfg, t, func(_ raft.ServerID, addr raft.ServerAddress) raft.ServerAddress { return addr })
+	}
+	t := newTransport(r.cfg.Streams, r.ID(), &r.identity, r.log.Named("transport"))
+	return newLinks(r.cfg, t, func(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
+		return addressed(id, r.address(id, addr))
+	})
 }
 
 func (r *Replica) startTasks() {

@@ -1,21 +1,26 @@
 package gossip
 
-import "encoding/json"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/limitd/limitd/fsm/command"
+)
 
 // Tags are what a node tells the others of itself.
 type Tags struct {
-	ID        string `json:"i"`           // the node's UUID
-	Name      string `json:"n"`           // what people call it
-	Peer      string `json:"p"`           // where raft and forwarding reach it
-	HTTP      string `json:"h,omitempty"` // where callers reach it
-	Version   string `json:"v,omitempty"` // of limitd
-	NonVoter  bool   `json:"o,omitempty"` // role = "nonvoter"
-	Rules     uint64 `json:"r"`           // the highest rules version that it can play
-	Session   string `json:"s"`           // of this start of the process
-	ClusterID string `json:"c,omitempty"` // once known
-	State     bool   `json:"t,omitempty"` // it has raft state: a cluster exists
-	Expect    int    `json:"e,omitempty"` // bootstrap_expect
-	Promise   string `json:"b,omitempty"` // whom it agreed to form a cluster with
+	ID        string // the node's UUID; also its name in memberlist
+	Name      string // what people call it
+	Peer      string // host:port at which raft and forwarding reach it
+	HTTP      string // host:port at which callers reach it
+	Version   string // of limitd
+	NonVoter  bool   // role = "nonvoter"
+	Rules     uint64 // the highest rules version that it can play
+	Session   string // of this start of the process; "" before the replica has spoken
+	ClusterID string // in hexadecimal, once known
+	State     bool   // it has raft state: a cluster exists
+	Expect    int    // bootstrap_expect
+	Promise   string // whom it agreed to form a cluster with
 }
 
 // Member is a node as gossip knows it.
@@ -24,10 +29,49 @@ type Member struct {
 	Alive bool
 }
 
-// encode returns the tags as memberlist's metadata.
-func (t Tags) encode() ([]byte, error) { return json.Marshal(t) }
+// maxTags is how many bytes of tags memberlist carries.
+const maxTags = 512
 
-func decodeTags(b []byte) (t Tags, err error) {
-	err = json.Unmarshal(b, &t)
-	return t, err
+// tagsFormat is the first byte of encoded tags; formats are only ever added.
+const tagsFormat = 1
+
+// ErrTooLong says that a node's name and addresses are longer than gossip carries.
+var ErrTooLong = errors.New("gossip: the node's name and addresses are too long together")
+
+// encode returns the tags as memberlist carries them:
+//
+//	1 byte format; then name, peer, http, version, session, cluster id and
+//	promise, each behind its length; then nonvoter and state, a byte each; then
+//	rules and expect as varints
+func (t Tags) encode() ([]byte, error) {
+	e := command.NewEncoder([]byte{tagsFormat})
+	for _, s := range []string{t.Name, t.Peer, t.HTTP, t.Version, t.Session, t.ClusterID, t.Promise} {
+		e.String(s)
+	}
+	e.Bool(t.NonVoter)
+	e.Bool(t.State)
+	e.Uint(t.Rules)
+	e.Int(int64(t.Expect))
+	if n := len(e.Bytes()); n > maxTags {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, n, maxTags)
+	}
+	return e.Bytes(), nil
+}
+
+// decodeTags reads what encode wrote, of the node id.
+func decodeTags(id string, b []byte) (Tags, error) {
+	t := Tags{ID: id}
+	d := command.NewDecoder(b)
+	if f := d.Byte(); f != tagsFormat {
+		return t, fmt.Errorf("gossip: tags of format %d, known is %d", f, tagsFormat)
+	}
+	for _, s := range []*string{&t.Name, &t.Peer, &t.HTTP, &t.Version, &t.Session, &t.ClusterID, &t.Promise} {
+		*s = d.String()
+	}
+	t.NonVoter, t.State = d.Bool(), d.Bool()
+	t.Rules, t.Expect = d.Uint(), int(d.Int())
+	if err := d.Close(); err != nil {
+		return t, fmt.Errorf("gossip: read tags: %w", err)
+	}
+	return t, nil
 }

@@ -17,6 +17,7 @@ const (
 	idFile      = "node-id"
 	formedFile  = "formed-with"
 	clusterFile = "cluster-id"
+	restoreFile = "restoring"
 )
 
 // NewID returns a random UUID (version 4) of bytes from r.
@@ -49,36 +50,66 @@ func nodeID(dir string, r Reader) (string, error) {
 // Promise returns the id of the node that this one agreed to form a cluster
 // with, or "".
 func (s *Stores) Promise() (string, error) {
-	if s.Dir == "" {
-		return "", nil
-	}
-	return readFile(s.Dir, formedFile)
+	return s.note(formedFile)
 }
 
 // SetPromise keeps id, the node that this one agrees to form a cluster with.
 // It is on disk when SetPromise returns.
 func (s *Stores) SetPromise(id string) error {
-	if s.Dir == "" {
-		return nil
-	}
-	return writeFile(s.Dir, formedFile, id)
+	return s.setNote(formedFile, id)
 }
 
 // ClusterID returns the id of the cluster that this node belongs to, in
 // hexadecimal, or "" where it is not known yet.
 func (s *Stores) ClusterID() (string, error) {
-	if s.Dir == "" {
-		return "", nil
-	}
-	return readFile(s.Dir, clusterFile)
+	return s.note(clusterFile)
 }
 
 // SetClusterID keeps the cluster's id. It is on disk when SetClusterID returns.
 func (s *Stores) SetClusterID(id string) error {
+	return s.setNote(clusterFile, id)
+}
+
+// ErrHalfRestored says that a backup was restored on this node without the
+// others: its state is one that the cluster never agreed to.
+var ErrHalfRestored = errors.New("store: a backup was restored on this node, but the cluster did not take it: empty the data directory, and the node joins as a new one")
+
+// MarkRestore notes on disk that a restore is under way, or that it ended.
+func (s *Stores) MarkRestore(underWay bool) error {
 	if s.Dir == "" {
 		return nil
 	}
-	return writeFile(s.Dir, clusterFile, id)
+	if underWay {
+		return writeFile(s.Dir, restoreFile, "a backup is being restored")
+	}
+	err := os.Remove(filepath.Join(s.Dir, restoreFile))
+	if err == nil {
+		err = syncDir(s.Dir)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", restoreFile, err)
+	}
+	return nil
+}
+
+// note returns a line that the node keeps, "" where there is none.
+func (s *Stores) note(name string) (string, error) {
+	if s.Dir != "" {
+		return readFile(s.Dir, name)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notes[name], nil
+}
+
+func (s *Stores) setNote(name, text string) error {
+	if s.Dir != "" {
+		return writeFile(s.Dir, name, text)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notes[name] = text
+	return nil
 }
 
 func readFile(dir, name string) (string, error) {

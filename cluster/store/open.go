@@ -34,6 +34,9 @@ func Open(dir string, o Options) (*Stores, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
+	if _, err := os.Stat(filepath.Join(dir, restoreFile)); err == nil {
+		return nil, fmt.Errorf("%w (%s)", ErrHalfRestored, dir)
+	}
 	id, err := nodeID(dir, o.Rand)
 	if err != nil {
 		return nil, err

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/hashicorp/raft"
 )
@@ -52,12 +53,15 @@ type Stores struct {
 	Snapshot raft.SnapshotStore
 
 	closers []io.Closer
+
+	mu    sync.Mutex
+	notes map[string]string // in memory: what would be small files; guarded by mu
 }
 
 // Memory returns stores that last as long as the process, for development and
 // tests. id names the node.
 func Memory(id string) *Stores {
-	return &Stores{ID: id, Log: raft.NewInmemStore(), Stable: newMemoryStable(), Snapshot: &memorySnapshots{}}
+	return &Stores{ID: id, Log: raft.NewInmemStore(), Stable: newMemoryStable(), Snapshot: &memorySnapshots{}, notes: make(map[string]string)}
 }
 
 // Close closes the files. The stores must not be used any more.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,55 +45,72 @@ func runAgent(c *cli.Context, w world) error {
 
 	logs := &gate{to: w.stderr, open: !c.Bool("dev")}
 	logger := newLogger(loaded.Config, logs)
-	fatal := make(chan error, 1)
-	node, err := daemon.Start(c.Context, loaded.Config, daemon.Deps{
-		Logger: logger, Version: version(),
-		Fatal: func(err error) {
-			select {
-			case fatal <- err:
-			default: // the first reason is the one that counts
-			}
-		},
-	})
+	node, err := startNode(c.Context, loaded.Config, logger, failStop(w.stderr, logs))
 	if err != nil {
 		logs.Open()
 		return failf(exitError, "start the node: %v", err)
 	}
 	if c.Bool("dev") {
-		banner(w.stdout, node)
+		welcome(c.Context, w.stdout, node)
 	}
 	logs.Open()
-	return serve(node, logger, signals, fatal)
+	return serve(node, logger, signals)
 }
 
-// serve waits until the node has to stop, and stops it.
-func serve(node *daemon.Daemon, logger hclog.Logger, signals <-chan os.Signal, fatal <-chan error) error {
-	select {
-	case s := <-signals:
-		logger.Info("stopping; a second signal exits at once", "signal", s.String())
-	case err := <-fatal:
-		// Not even an orderly stop: what is in memory may be ahead of the disk.
-		return failf(exitFailStop, "stopped: %v", err)
+func startNode(ctx context.Context, cfg config.Config, logger hclog.Logger, fatal func(error)) (*daemon.Daemon, error) {
+	registry, err := daemon.NewRegistry()
+	if err != nil {
+		return nil, err
 	}
+	return daemon.Start(ctx, cfg, daemon.Deps{Logger: logger, Version: version(), Fatal: fatal, Registry: registry})
+}
+
+// failStop returns what ends the process when the disk fails. There is no
+// orderly stop: what is in memory may be ahead of what is on disk, and must
+// answer nobody any more.
+func failStop(stderr io.Writer, logs *gate) func(error) {
+	return func(err error) {
+		logs.Open()
+		os.Exit(report(stderr, failf(exitFailStop, "stopped: %v", err)))
+	}
+}
+
+// serve waits for a signal and stops the node; a second signal ends it at once.
+func serve(node *daemon.Daemon, logger hclog.Logger, signals <-chan os.Signal) error {
+	s := <-signals
+	logger.Info("stopping; a second signal exits at once", "signal", s.String())
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- node.Close(ctx) }()
-	select {
-	case err := <-done:
-		return closed(err)
-	case <-signals:
-		return failf(exitError, "stopped at once by a second signal")
-	case err := <-fatal:
-		return failf(exitFailStop, "stopped: %v", err)
+	go func() { done <- node.Close(ctx) }() // joined below, or with the process
+	again := (<-chan os.Signal)(nil)        // deaf at first: timeout(1) and shells send twice
+	hear := time.NewTimer(sameSignal)
+	defer hear.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return failf(exitError, "stop the node: %v", err)
+			}
+			logger.Info("stopped")
+			return nil
+		case <-hear.C:
+			again = drained(signals)
+		case <-again:
+			return failf(exitError, "stopped at once by a second signal")
+		}
 	}
 }
 
-func closed(err error) error {
-	if err == nil || errors.Is(err, context.DeadlineExceeded) {
-		return err
+// sameSignal is how long after the first a signal counts as the same one.
+const sameSignal = 300 * time.Millisecond
+
+// drained returns the channel without what waits in it.
+func drained(signals <-chan os.Signal) <-chan os.Signal {
+	for len(signals) > 0 {
+		<-signals
 	}
-	return fmt.Errorf("stop the node: %w", err)
+	return signals
 }
 
 func newLogger(c config.Config, out io.Writer) hclog.Logger {
@@ -102,6 +118,19 @@ func newLogger(c config.Config, out io.Writer) hclog.Logger {
 		Name: "limitd", Output: out,
 		Level: hclog.LevelFromString(c.Log.Level), JSONFormat: c.Log.Format == "json",
 	})
+}
+
+// readyTime is how long the banner waits for a node to elect itself.
+const readyTime = 5 * time.Second
+
+// welcome prints the banner once the commands in it would work.
+func welcome(ctx context.Context, w io.Writer, node *daemon.Daemon) {
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	if err := node.WaitReady(ctx); err != nil {
+		fmt.Fprintf(w, "==> %v\n", err)
+	}
+	banner(w, node)
 }
 
 // banner tells a newcomer what runs, and three commands to go on with.

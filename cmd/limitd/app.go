@@ -56,8 +56,20 @@ func mend(path string, commands []*cli.Command) {
 	}
 }
 
+// usageError answers a flag that does not exist, or a value that it does not take.
 func usageError(c *cli.Context, err error, _ bool) error {
-	return usagef(commandPath(c), "%s", strings.Replace(err.Error(), "flag provided but not defined: -", "unknown flag --", 1))
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return usagef(commandPath(c), "%v", err)
+	}
+	name = "--" + strings.TrimLeft(name, "-")
+	var known []string
+	if c.Command != nil {
+		for _, f := range c.Command.Flags {
+			known = append(known, "--"+f.Names()[0])
+		}
+	}
+	return usagef(commandPath(c), "unknown flag %s.%s", name, didYouMean(name, known))
 }
 
 func commandPath(c *cli.Context) string {

@@ -17,7 +17,10 @@ import (
 	"runtime/debug"
 )
 
-func main() { os.Exit(run(os.Args[1:], process())) }
+func main() {
+	faultClock()
+	os.Exit(run(os.Args[1:], process()))
+}
 
 // world is what a command touches outside itself.
 type world struct {

@@ -100,11 +100,22 @@ func play(ctx context.Context, binary, store string, scale float64, s scene) err
 	if err == nil {
 		err = s.run(ctx, &stage{cluster: c, scale: scale, dir: dir})
 	}
+	if err != nil {
+		dumpGoroutines(c)
+	}
 	_ = c.Close()
 	if err != nil {
 		return fmt.Errorf("%w (data and logs: %s)", err, dir)
 	}
 	return os.RemoveAll(dir)
+}
+
+// dumpGoroutines lets the nodes say in their logs what they were doing.
+func dumpGoroutines(c *nodes.Cluster) {
+	for _, n := range c.Nodes() {
+		_ = c.Signal(n, syscall.SIGQUIT)
+	}
+	time.Sleep(time.Second)
 }
 
 // started waits until every node answers linearizable reads.

@@ -164,9 +164,16 @@ func TestAcquireRefusals(t *testing.T) {
 	if d := cmp.Diff([]string{"gone"}, g.Skipped); d != "" {
 		t.Error(d)
 	}
-	g = read[wire.Grant](c.post("/v1/acquire", `{"limits":[{"name":"new"}],"missing":"create"}`).must(200))
+}
+
+func TestAcquireCreatesMissing(t *testing.T) {
+	c := newCaller(t)
+	g := read[wire.Grant](c.post("/v1/acquire", `{"limits":[{"name":"new"}],"missing":"create"}`).must(200))
 	if len(g.Limits) != 1 || g.Limits[0].Counted {
 		t.Errorf("%+v", g)
+	}
+	if l := read[wire.Limit](c.get("/v1/limits/new").must(200)); !l.Implicit || l.Active {
+		t.Errorf("%+v", l)
 	}
 }
 

@@ -144,13 +144,24 @@ func (c *caller) do(method, target, body string, headers ...string) answer {
 
 func (c *caller) doContext(ctx context.Context, method, target, body string, headers ...string) answer {
 	c.t.Helper()
+	return c.exchange(ctx, method, target, body, wire.TypeJSON, headers...)
+}
+
+// doBytes makes a call with a body of another type.
+func (c *caller) doBytes(method, target, body, contentType string) answer {
+	c.t.Helper()
+	return c.exchange(context.Background(), method, target, body, contentType)
+}
+
+func (c *caller) exchange(ctx context.Context, method, target, body, contentType string, headers ...string) answer {
+	c.t.Helper()
 	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if body != "" {
-		r.Header.Set("Content-Type", wire.TypeJSON)
+		r.Header.Set("Content-Type", contentType)
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
-		r.Header.Add(name, value)
+		r.Header.Set(name, value)
 	}
 	rec := httptest.NewRecorder()
 	c.w.api.ServeHTTP(rec, r)

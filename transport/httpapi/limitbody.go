@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,11 +14,10 @@ import (
 // patch (RFC 7396) also nulls, which put a setting back to its default.
 type limitReader struct {
 	*strict.Reader
-	patch   bool
-	u       command.UpdateLimit
-	rate    *command.Rate // of rate
-	decay   *command.Rate // of slot_decay_per_second
-	decayAs string        // as it was written
+	patch bool
+	u     command.UpdateLimit
+	rate  *command.Rate // of rate
+	decay string        // slot_decay_per_second as it was written; "": not given
 }
 
 // readLimit walks the body of a POST, PUT or, with patch, a PATCH of a limit.
@@ -49,7 +47,7 @@ func (r *limitReader) field(key string) {
 	case "rate":
 		r.rate = orDefault(r, command.Rate{Text: "0/s"}, r.readRate)
 	case "slot_decay_per_second":
-		r.decay = orDefault(r, command.Rate{Text: "0/s"}, r.readDecay)
+		r.decay = *orDefault(r, "0", r.Number)
 	case "enforcement":
 		r.u.Shadow = orDefault(r, false, func() bool {
 			return r.Enum(wire.EnforcementEnforce, wire.EnforcementShadow) == 1
@@ -102,33 +100,24 @@ func (r *limitReader) readRate() command.Rate {
 	return rate
 }
 
-// readDecay reads slot_decay_per_second as the decimal that is written.
-func (r *limitReader) readDecay() command.Rate {
-	r.decayAs = r.Number()
-	if r.decayAs == "" {
-		return command.Rate{}
-	}
-	rate, err := command.ParseDecimal(plainDecimal(r.decayAs))
-	if err != nil {
-		r.Fault("%v", err)
-	}
-	return rate
-}
-
-// settleRate makes one of rate and slot_decay_per_second. Given both, they
-// must be the same number, or slot_decay_per_second the decimal that an answer
-// shows for that rate; then the rate counts.
+// settleRate makes one of rate and slot_decay_per_second, which is read as the
+// decimal that is written. Given both, the rate counts, and the other must be
+// the number that an answer shows for it: the same one among the doubles.
 func (r *limitReader) settleRate() {
-	switch {
-	case r.rate == nil:
-		r.u.Rate = r.decay
-	case r.decay == nil:
-		r.u.Rate = r.rate
-	default:
-		r.u.Rate = r.rate
-		if !r.rate.Same(*r.decay) && math.Abs(perSecond(*r.rate)-perSecond(*r.decay)) != 0 {
-			r.FaultAt("slot_decay_per_second", "disagrees with rate: %s is %s slots a second; give one of them", r.rate.Text, decimal(*r.rate))
+	if r.u.Rate = r.rate; r.decay == "" {
+		return
+	}
+	if r.rate == nil {
+		rate, err := command.ParseDecimal(plainDecimal(r.decay))
+		if err != nil {
+			r.FaultAt("slot_decay_per_second", "%v", err)
 		}
+		r.u.Rate = &rate
+		return
+	}
+	shown, err := strconv.ParseFloat(r.decay, 64)
+	if err != nil || shown != perSecond(*r.rate) {
+		r.FaultAt("slot_decay_per_second", "disagrees with rate: %q is %s slots a second; give one of them", rateText(*r.rate), decimal(*r.rate))
 	}
 }
 

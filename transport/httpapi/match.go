@@ -70,9 +70,9 @@ const matchTries = 4
 
 // conditionally runs write under the condition of If-Match. The state machine
 // compares one revision; for "*" and lists the present one is read first, and
-// the write is tried again where another one came between. What cannot match
-// is run all the same, under a revision that no limit has, because the state
-// machine knows whether the same write was done before.
+// the write is tried again where another one came between; an idempotency key
+// cannot go with that, since its content would change. What cannot match is run
+// all the same, under a revision that no limit has: the state machine judges.
 func (c *call) conditionally(write func(revision *uint64) error) error {
 	m, given := parseMatch(c.r.Header.Values("If-Match"))
 	if !given {
@@ -80,6 +80,9 @@ func (c *call) conditionally(write func(revision *uint64) error) error {
 	}
 	if len(m.revisions) == 1 && !m.any {
 		return missed(write(&m.revisions[0]))
+	}
+	if c.key != "" {
+		return invalid([]wire.FieldError{{Field: "If-Match", Detail: "must be a single ETag beside an " + wire.HeaderIdempotencyKey}})
 	}
 	for try := 1; ; try++ {
 		var now uint64

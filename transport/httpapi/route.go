@@ -46,7 +46,7 @@ func routes() []route {
 		{method: http.MethodGet, pattern: "/v1/leases/{token}", handle: (*call).getLease, query: read},
 		{method: http.MethodDelete, pattern: "/v1/leases/{token}", handle: (*call).forceRelease},
 
-		{method: http.MethodGet, pattern: "/v1/cluster", handle: (*call).getCluster},
+		{method: http.MethodGet, pattern: "/v1/cluster", handle: (*call).getCluster, query: read},
 		{method: http.MethodPost, pattern: "/v1/cluster/verify", handle: (*call).verify},
 		{method: http.MethodGet, pattern: "/v1/cluster/settings", handle: (*call).getSettings, query: read},
 		{method: http.MethodPatch, pattern: "/v1/cluster/settings", handle: (*call).patchSettings},
@@ -157,7 +157,7 @@ func (r *router) nearest(path string) []string {
 	path = strings.TrimRight(path, "/")
 	distance := make(map[string]int, len(all))
 	for _, p := range all {
-		distance[p] = pathDistance(path, p)
+		distance[p] = min(pathDistance(path, p), 1+pathDistance("/v1"+path, p))
 	}
 	slices.SortFunc(all, func(x, y string) int {
 		if d := distance[x] - distance[y]; d != 0 {

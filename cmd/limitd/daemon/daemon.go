@@ -20,6 +20,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/limitd/limitd/cluster"
+	"github.com/limitd/limitd/cluster/gossip"
 	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/cmd/limitd/config"
 	"github.com/limitd/limitd/transport/forward"
@@ -53,7 +54,7 @@ type Daemon struct {
 	sockets *sockets
 	stores  *store.Stores
 	port    *peer.Port
-	gossip  *gossipPart
+	gossip  *gossip.Gossip
 	replica *cluster.Replica
 	node    *forward.Node
 	api     *httpapi.API
@@ -86,7 +87,7 @@ func Start(ctx context.Context, cfg config.Config, deps Deps) (*Daemon, error) {
 		}
 	}
 	d.log.Info("started", "name", cfg.Name, "id", d.stores.ID, "http", d.sockets.httpAt,
-		"peer", d.sockets.peerAt, "gossip", d.gossip.address(), "version", deps.Version)
+		"peer", d.sockets.peerAt, "gossip", d.gossip.Address(), "version", deps.Version)
 	return d, nil
 }
 
@@ -113,7 +114,7 @@ func (d *Daemon) Name() string { return d.cfg.Name }
 func (d *Daemon) HTTPAddress() string { return d.sockets.httpAt }
 
 // GossipAddress returns the host:port that other nodes join by.
-func (d *Daemon) GossipAddress() string { return d.gossip.address() }
+func (d *Daemon) GossipAddress() string { return d.gossip.Address() }
 
 // WaitReady waits until the node can serve, or ctx is over; then it returns why not.
 func (d *Daemon) WaitReady(ctx context.Context) error {

@@ -2,17 +2,66 @@ package daemon
 
 import (
 	"context"
+	"fmt"
+	"net"
 
-	"github.com/limitd/limitd/cluster"
+	"github.com/limitd/limitd/cluster/gossip"
 )
 
-type gossipPart struct{ at string }
-
-func (g *gossipPart) forCluster() cluster.Gossip { return nil }
-func (g *gossipPart) address() string            { return g.at }
-
-func (d *Daemon) startGossip(context.Context) error {
-	d.gossip = &gossipPart{at: d.sockets.gossipAt}
-	return nil
+// startGossip joins the other nodes. Addresses travel as numbers, so that names
+// are looked up here, once.
+func (d *Daemon) startGossip(ctx context.Context) error {
+	bind, err := resolve(ctx, d.cfg.Gossip.Address)
+	if err != nil {
+		return fmt.Errorf("gossip.address: %w", err)
+	}
+	advertise, err := d.gossipAdvertise(ctx, bind)
+	if err != nil {
+		return fmt.Errorf("gossip.advertise: %w", err)
+	}
+	d.gossip, err = gossip.Start(gossip.Config{
+		ID: d.stores.ID, Bind: bind, Advertise: advertise, Join: d.cfg.Cluster.RetryJoin, Logger: d.log,
+	})
+	return err
 }
-func (d *Daemon) stopGossip(context.Context) error { return nil }
+
+// gossipAdvertise returns what the others are told, "" for what is bound. Where
+// a wildcard is bound, the host that the peer port advertises is told.
+func (d *Daemon) gossipAdvertise(ctx context.Context, bind string) (string, error) {
+	if d.cfg.Gossip.Advertise != "" {
+		return resolve(ctx, d.cfg.Gossip.Advertise)
+	}
+	host, port, err := net.SplitHostPort(bind)
+	if err != nil || !net.ParseIP(host).IsUnspecified() {
+		return "", err
+	}
+	peer, _, err := net.SplitHostPort(d.sockets.peerAt)
+	if err != nil {
+		return "", err
+	}
+	return resolve(ctx, net.JoinHostPort(peer, port))
+}
+
+// resolve looks up the host of an address. Without a host it is every address
+// of the machine.
+func resolve(ctx context.Context, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	if host == "" {
+		return net.JoinHostPort("0.0.0.0", port), nil
+	}
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return "", err
+	}
+	return net.JoinHostPort(addresses[0].Unmap().String(), port), nil
+}
+
+func (d *Daemon) stopGossip(context.Context) error {
+	if d.gossip == nil {
+		return nil
+	}
+	return d.gossip.Close()
+}

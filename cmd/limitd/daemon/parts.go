@@ -72,7 +72,7 @@ func (d *Daemon) startReplica(context.Context) error {
 		Logger:    d.log,
 		Stores:    d.stores,
 		Transport: d.raftTransport(),
-		Gossip:    d.gossip.forCluster(),
+		Gossip:    d.gossip,
 		Clock:     clock.New(),
 		Rand:      rand.Reader,
 		Settings:  d.cfg.Limits.Settings(),
@@ -91,7 +91,7 @@ func (d *Daemon) startReplica(context.Context) error {
 
 func (d *Daemon) startForward(context.Context) (err error) {
 	d.node, err = forward.Start(forward.Config{
-		Self: d.stores.ID, Replica: d.replica, Leadership: d.replica, Operator: operator{d.replica},
+		Self: d.stores.ID, Replica: d.replica, Leadership: d.replica, Operator: d.replica,
 		Streams: d.port.Forward(), Version: d.deps.Version, Logger: d.log.Named("forward"),
 	})
 	return err

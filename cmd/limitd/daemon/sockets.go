@@ -10,20 +10,14 @@ import (
 	"github.com/limitd/limitd/cmd/limitd/config"
 )
 
-// sockets are the addresses that a node has bound, so that a taken port is
+// sockets are the TCP addresses that a node has bound, so that a taken port is
 // found before anything is written, and port 0 becomes a number that the others
-// can be told.
+// can be told. Gossip binds its own.
 type sockets struct {
 	http, peer net.Listener
-	gossipTCP  *net.TCPListener
-	gossipUDP  *net.UDPConn
 
-	httpAt, peerAt, gossipAt string // what the others are told
+	httpAt, peerAt string // what the others are told
 }
-
-// samePortTries is how often a free port is looked for that is free for TCP and
-// UDP both; only port 0 needs more than one.
-const samePortTries = 20
 
 func listen(ctx context.Context, c config.Config) (s *sockets, err error) {
 	s = &sockets{}
@@ -39,33 +33,10 @@ func listen(ctx context.Context, c config.Config) (s *sockets, err error) {
 	if s.peer, err = lc.Listen(ctx, "tcp", c.Peer.Address); err != nil {
 		return s, fmt.Errorf("listen for other nodes (peer.address): %w", err)
 	}
-	if err = s.listenGossip(c.Gossip.Address); err != nil {
-		return s, fmt.Errorf("listen for gossip (gossip.address): %w", err)
-	}
 	s.peerAt = advertised(c.Peer, s.peer.Addr(), "")
 	host, _, _ := net.SplitHostPort(s.peerAt)
 	s.httpAt = advertised(c.HTTP, s.http.Addr(), host)
-	s.gossipAt = advertised(c.Gossip, s.gossipTCP.Addr(), host)
 	return s, nil
-}
-
-// listenGossip binds the same port for TCP and UDP.
-func (s *sockets) listenGossip(address string) error {
-	tcp, err := net.ResolveTCPAddr("tcp", address)
-	if err != nil {
-		return err
-	}
-	for try := 1; ; try++ {
-		if s.gossipTCP, err = net.ListenTCP("tcp", tcp); err != nil {
-			return err
-		}
-		at := s.gossipTCP.Addr().(*net.TCPAddr)
-		s.gossipUDP, err = net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port, Zone: at.Zone})
-		if err == nil || tcp.Port != 0 || try == samePortTries {
-			return err
-		}
-		s.gossipTCP.Close() // another try finds another port
-	}
 }
 
 // advertised returns what the others are told: what was configured; or, where a
@@ -92,12 +63,6 @@ func (s *sockets) Close() error {
 	}
 	if s.peer != nil {
 		errs = append(errs, s.peer.Close())
-	}
-	if s.gossipTCP != nil {
-		errs = append(errs, s.gossipTCP.Close())
-	}
-	if s.gossipUDP != nil {
-		errs = append(errs, s.gossipUDP.Close())
 	}
 	for i, err := range errs {
 		if errors.Is(err, net.ErrClosed) {

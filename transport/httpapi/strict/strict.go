@@ -83,8 +83,13 @@ func (r *Reader) FaultAt(path, format string, args ...any) {
 	r.faults = append(r.faults, wire.FieldError{Field: r.path(path), Detail: fmt.Sprintf(format, args...)})
 }
 
+// malformed notes that the document is no JSON, which ends the reading.
 func (r *Reader) malformed(format string, args ...any) {
-	r.FaultAt("", "malformed JSON at byte %d: %s", r.pos, fmt.Sprintf(format, args...))
+	what := fmt.Sprintf(format, args...)
+	if r.pos >= len(r.data) {
+		what = "it ends too soon"
+	}
+	r.FaultAt("", "malformed JSON at byte %d: %s", r.pos, what)
 	r.broken = true
 }
 

@@ -122,7 +122,7 @@ func (r *Reader) mismatch(what string) {
 		return
 	}
 	if r.pos >= len(r.data) {
-		r.malformed("it ends too soon")
+		r.malformed("%s must come here", what)
 		return
 	}
 	at := len(r.faults)

@@ -1,0 +1,147 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"github.com/limitd/limitd/transport/wire"
+)
+
+// Lease is a grant: slots that this program holds until it releases them or
+// loses them. It is safe for concurrent use.
+type Lease struct {
+	c      *Client
+	grant  wire.Grant
+	ttl    time.Duration // 0: slots that nobody has to give back
+	manual bool
+	ctx    leaseContext
+	cancel context.CancelCauseFunc
+
+	// Guarded by the keeper's mu:
+	state    leaseState
+	from     Clocks        // the lease may be trusted from then
+	span     time.Duration // for so long
+	renewals int
+}
+
+// age is how long ago, at most, the cluster granted or renewed the lease.
+func (l *Lease) age(now Clocks) time.Duration {
+	return now.since(l.from) - (l.span - safeSpan(l.ttl))
+}
+
+type leaseState int
+
+const (
+	leaseNew  leaseState = iota // not trusted yet
+	leaseHeld                   // kept
+	leaseOver                   // lost or released
+)
+
+func newLease(ctx context.Context, c *Client, r Request, g *wire.Grant) *Lease {
+	l := &Lease{c: c, grant: *g, ttl: time.Duration(g.TTL), manual: r.Manual}
+	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	l.ctx, l.cancel = leaseContext{inner, l}, cancel
+	return l
+}
+
+// Context ends when the lease does, with a cause: ErrLeaseLost before the
+// cluster can give the slots to others (see the package comment), ErrReleased,
+// or ErrClosed. It carries the values of the ctx of Acquire, not its end.
+func (l *Lease) Context() context.Context { return l.ctx }
+
+// Err returns nil while the program holds the slots, by a look at the clocks
+// now, and the cause of Context's end afterwards.
+func (l *Lease) Err() error {
+	if l.ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(l.ctx)
+}
+
+// Token is the grant's number: unique, and above those of all earlier grants.
+func (l *Lease) Token() uint64 { return l.grant.Token }
+
+// ID is the acquire's id.
+func (l *Lease) ID() string { return l.grant.ID }
+
+// TTL is how long the lease lives without a renewal; 0 where nothing has to be
+// renewed or released.
+func (l *Lease) TTL() time.Duration { return l.ttl }
+
+// Waited is how long the acquire stood in the queue, by the cluster's clock.
+func (l *Lease) Waited() time.Duration { return time.Duration(l.grant.Waited) }
+
+// Limits tells what was granted, limit by limit, in the order of their names:
+// slots, the ordinals of numbered limits, and whether they were counted.
+func (l *Lease) Limits() []wire.GrantedLimit { return l.grant.Limits }
+
+// Skipped names the limits that do not exist and were skipped.
+func (l *Lease) Skipped() []string { return l.grant.Skipped }
+
+// Unlimited tells that no limit was counted: all that were named are inactive,
+// skipped, or only watched (in shadow) and full. Nothing excludes anybody then.
+func (l *Lease) Unlimited() bool {
+	for _, g := range l.grant.Limits {
+		if g.Counted {
+			return false
+		}
+	}
+	return true
+}
+
+// Renew moves the lease's end to a TTL from now. The client does so by itself,
+// unless Request.Manual was set. Its errors are ErrLeaseLost, ErrReleased or
+// ErrClosed where the lease has ended, and those of an unreachable cluster where
+// ctx ends first, which leave the lease as it was.
+func (l *Lease) Renew(ctx context.Context) error {
+	if l.ttl == 0 {
+		return l.Err()
+	}
+	ctx, over, err := l.c.calling(ctx)
+	if err != nil {
+		return err
+	}
+	defer over()
+	if err := l.Err(); err != nil {
+		return err
+	}
+	return l.c.renew(ctx, l)
+}
+
+// Release gives the slots back. Context ends first. It may be called again:
+// where ctx ended before a node answered, which is the only error, the release
+// goes on in the background, and the TTL ends the lease at last. A lease that
+// had ended is released without error.
+func (l *Lease) Release(ctx context.Context) error {
+	l.c.keeper.drop(l, &Error{Code: ErrReleased, Detail: "the program released the lease", RetryAfter: -1, Effect: wire.EffectNone})
+	if l.ttl == 0 {
+		return nil
+	}
+	ctx, over, err := l.c.calling(ctx)
+	if err != nil {
+		return err
+	}
+	defer over()
+	x := l.c.quick("/v1/release", wire.ReleaseRequest{Token: l.grant.Token})
+	var done wire.Released
+	err = l.c.persist(ctx, x, &done)
+	if err != nil && ctx.Err() != nil {
+		l.c.later(x)
+	}
+	return err
+}
+
+// leaseContext is a context whose Err does not wait for a timer to look at the
+// clocks: timers stand still while the machine sleeps.
+type leaseContext struct {
+	context.Context
+	lease *Lease
+}
+
+// Err returns context.Canceled once the lease has ended.
+func (x leaseContext) Err() error {
+	if x.Context.Err() == nil {
+		x.lease.c.keeper.check(x.lease)
+	}
+	return x.Context.Err()
+}

@@ -1,0 +1,86 @@
+package client
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// nodes are the addresses of the cluster. Calls stay with one node until it
+// fails; then all move on to the next that is not known to be bad.
+type nodes struct {
+	mu      sync.Mutex
+	list    []node // guarded by mu
+	current int    // guarded by mu
+}
+
+type node struct {
+	url      *url.URL
+	failures int       // in a row
+	badUntil time.Time // not asked before, where another can be
+}
+
+// parseNodes reads addresses: URLs, or host:port, which means http.
+func parseNodes(addresses []string, first int) (*nodes, error) {
+	n := &nodes{}
+	for _, a := range addresses {
+		text := a
+		if !strings.Contains(text, "://") {
+			text = "http://" + text
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return nil, &Error{Code: ErrInvalid, RetryAfter: -1, Cause: err,
+				Detail: fmt.Sprintf("the address %q is neither a URL nor host:port", a), Hint: "write http://127.0.0.1:7480"}
+		}
+		u.Path = strings.TrimSuffix(u.Path, "/")
+		n.list = append(n.list, node{url: u})
+	}
+	n.current = first % len(n.list)
+	return n, nil
+}
+
+// pick returns the node to ask now.
+func (n *nodes) pick(now time.Time) (int, *url.URL) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	best := n.current
+	for i := range n.list {
+		k := (n.current + i) % len(n.list)
+		if !n.list[k].badUntil.After(now) {
+			best = k
+			break
+		}
+		if n.list[k].badUntil.Before(n.list[best].badUntil) {
+			best = k
+		}
+	}
+	n.current = best
+	return best, n.list[best].url
+}
+
+// worked notes that node k answered.
+func (n *nodes) worked(k int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list[k].failures, n.list[k].badUntil = 0, time.Time{}
+}
+
+// count returns how many nodes there are.
+func (n *nodes) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.list)
+}
+
+// failed notes that node k did not answer, or cannot serve.
+func (n *nodes) failed(k int, now time.Time) {
+	const shortest, longest = 250 * time.Millisecond, 5 * time.Second
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	bad := &n.list[k]
+	bad.badUntil = now.Add(min(shortest<<min(bad.failures, 10), longest))
+	bad.failures++
+}

@@ -1,0 +1,138 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/limitd/limitd/cluster/store"
+	"github.com/limitd/limitd/fsm/limit"
+)
+
+// Snapshot takes a snapshot of this node's own state and writes it to w. What
+// Restore takes is exactly these bytes; they carry a format version and a
+// checksum of their own.
+func (r *Replica) Snapshot(ctx context.Context, w io.Writer) error {
+	f := r.raft.Snapshot()
+	if err := r.await(ctx, f); err != nil {
+		return fmt.Errorf("take a snapshot: %w", err)
+	}
+	_, content, err := f.Open()
+	if err != nil {
+		return fmt.Errorf("open the snapshot: %w", err)
+	}
+	_, err = io.Copy(w, content)
+	if err = errors.Join(err, content.Close()); err != nil {
+		return fmt.Errorf("copy the snapshot: %w", err)
+	}
+	return nil
+}
+
+// restoreTimeout covers raft's acceptance of a restore and the record after it.
+const restoreTimeout = time.Minute
+
+// errRestored ends the tenure in which a backup was restored.
+var errRestored = errors.New("cluster: a backup was restored")
+
+// Restore puts the backup that backup reads in place of the cluster's state.
+// This node must lead.
+//
+// The backup is first rewritten beside raft: its tokens continue 2^40 further
+// on, so that none is given twice (semantics.md S2). A damaged one is refused
+// here, before anything happened. Then no proposal is let in, those under way
+// are waited for, raft takes the state and sends it to all nodes, and a new
+// tenure continues from the restored time, without older offsets and without
+// open calls: they end with ErrOutcomeUnknown and are asked again.
+func (r *Replica) Restore(ctx context.Context, backup io.Reader) error {
+	if _, err := r.leading(ctx); err != nil {
+		return err
+	}
+	spool, size, err := r.rewrite(backup)
+	if err != nil {
+		return fmt.Errorf("read the backup: %w", err)
+	}
+	defer spool.Close()
+	r.gate.set(true)
+	defer r.gate.set(false)
+	if err := r.gate.drain(ctx); err != nil {
+		return fmt.Errorf("%w: wait for proposals under way: %w", ErrNoLeader, err)
+	}
+	if t := r.tenure.Load(); t != nil {
+		defer r.reopen.wake()
+		r.tenure.Store(nil)
+		t.cancel(errRestored)
+	}
+	meta := &raft.SnapshotMeta{Version: 1, Index: 1, Term: 1, Size: size}
+	return r.restore(ctx, meta, spool)
+}
+
+// restore hands the rewritten backup to raft and waits until a majority has it.
+//
+// raft's leader takes the state on before any other node has it. Where it then
+// loses its leadership, its state is one that the cluster never agreed to, and
+// raft would not notice: such a node stops for good. A mark on disk keeps it
+// from starting again after a crash in between.
+func (r *Replica) restore(ctx context.Context, meta *raft.SnapshotMeta, from io.Reader) error {
+	alone := len(r.servers()) == 1
+	if err := r.cfg.Stores.MarkRestore(!alone); err != nil {
+		return err
+	}
+	before := r.stats.restores.Load()
+	done := restoring{ended: make(chan struct{})}
+	go func() {
+		defer close(done.ended)
+		done.err = r.raft.Restore(meta, from, restoreTimeout)
+	}()
+	err := r.await(ctx, &done)
+	if err != nil && !alone && r.stats.restores.Load() != before {
+		r.fatal(fmt.Errorf("%w: %w", store.ErrHalfRestored, err))
+	}
+	if merr := r.cfg.Stores.MarkRestore(false); err == nil {
+		err = merr
+	}
+	if err != nil {
+		return fmt.Errorf("restore the backup: %w", classify(err))
+	}
+	r.log.Info("restored a backup", "bytes", meta.Size)
+	return nil
+}
+
+// restoring is a restore as a future.
+type restoring struct {
+	ended chan struct{}
+	err   error
+}
+
+// Error waits for the restore.
+func (f *restoring) Error() error {
+	<-f.ended
+	return f.err
+}
+
+// rewrite copies the backup, with its tokens moved on, to where raft can read
+// it: a file of the data directory, or memory where there is none.
+func (r *Replica) rewrite(backup io.Reader) (io.ReadCloser, int64, error) {
+	if r.cfg.Stores.Dir == "" {
+		var b bytes.Buffer
+		if err := limit.Rewrite(backup, &b); err != nil {
+			return nil, 0, err
+		}
+		return io.NopCloser(&b), int64(b.Len()), nil
+	}
+	f, err := os.CreateTemp(r.cfg.Stores.Dir, ".restore-*")
+	if err != nil {
+		return nil, 0, err
+	}
+	err = errors.Join(os.Remove(f.Name()), limit.Rewrite(backup, f)) // the open file lives on without its name
+	size, serr := f.Seek(0, io.SeekCurrent)
+	_, rerr := f.Seek(0, io.SeekStart)
+	if err = errors.Join(err, serr, rerr); err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, size, nil
+}
