@@ -35,7 +35,7 @@ type machine struct {
 	gossip                    *gossip.Gossip
 }
 
-func (m *machine) start(t *testing.T, join []string) {
+func (m *machine) start(t testing.TB, join []string) {
 	t.Helper()
 	log := hclog.NewNullLogger()
 	s, err := store.Open(m.dir, store.Options{Kind: m.kind, Rand: rand.Reader, Logger: log})
@@ -63,7 +63,7 @@ func (m *machine) start(t *testing.T, join []string) {
 	m.Replica, m.stores, m.gossip = r, s, g
 }
 
-func (m *machine) stop(t *testing.T) {
+func (m *machine) stop(t testing.TB) {
 	t.Helper()
 	if m.Replica == nil {
 		return
@@ -75,7 +75,7 @@ func (m *machine) stop(t *testing.T) {
 }
 
 // fleet starts three machines.
-func fleet(t *testing.T, kind store.Kind) []*machine {
+func fleet(t testing.TB, kind store.Kind) []*machine {
 	t.Helper()
 	var ms []*machine
 	var join []string
@@ -90,7 +90,7 @@ func fleet(t *testing.T, kind store.Kind) []*machine {
 }
 
 // ask runs an operation at whoever leads.
-func ask(t *testing.T, ms []*machine, o command.Op, id string) cluster.Answer {
+func ask(t testing.TB, ms []*machine, o command.Op, id string) cluster.Answer {
 	t.Helper()
 	record := command.Encode(command.Command{Header: command.Header{ID: id}, Op: o})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
