@@ -48,17 +48,26 @@ const (
 	checkEvery = time.Second
 )
 
-// watchRaft passes on what raft tells of leaders and peers, and sees to it that
-// the applied index never goes back: a follower that installs the same snapshot
-// over and over would serve an older state each time.
-func (r *Replica) watchRaft() {
+// startWatchingRaft listens to raft before Start returns: a leader that is heard
+// of right after it must not be missed by those who looked too early.
+func (r *Replica) startWatchingRaft() {
 	seen := make(chan raft.Observation, observations)
 	observer := raft.NewObserver(seen, false, nil)
 	r.raft.RegisterObserver(observer)
-	defer r.raft.DeregisterObserver(observer)
+	r.tasks.Go(func() {
+		defer r.raft.DeregisterObserver(observer)
+		r.watchRaft(seen)
+	})
+}
+
+// watchRaft passes on what raft tells of leaders and peers, and sees to it that
+// the applied index never goes back: a follower that installs the same snapshot
+// over and over would serve an older state each time.
+func (r *Replica) watchRaft(seen <-chan raft.Observation) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	var applied uint64
+	var leader raft.ServerID
 	for {
 		select {
 		case o := <-seen:
@@ -70,6 +79,10 @@ func (r *Replica) watchRaft() {
 			}
 			applied = max(applied, now)
 			r.membership.notify()
+			if _, id := r.raft.LeaderWithID(); id != leader { // an observation may have been dropped
+				leader = id
+				r.leadership.notify()
+			}
 		case <-r.ctx.Done():
 			return
 		}

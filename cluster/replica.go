@@ -120,7 +120,7 @@ func (r *Replica) newLinks() *links {
 
 func (r *Replica) startTasks() {
 	r.tasks.Go(r.watchLeadership)
-	r.tasks.Go(r.watchRaft)
+	r.startWatchingRaft()
 	r.tasks.Go(r.readLoop)
 	r.tasks.Go(r.watchMembers)
 	if r.cfg.Gossip != nil {

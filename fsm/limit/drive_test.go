@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -98,11 +99,7 @@ func (d *drive) watch(c command.Command, applied limit.Applied, before int64) {
 	if now := d.real.Time(); now < before {
 		d.fail("time went back from %v to %v", before, now) // T1
 	}
-	for _, r := range results {
-		if g, ok := r.(*command.Granted); ok && !g.Replayed {
-			d.watchGrant(g)
-		}
-	}
+	d.watchGrants(results)
 	if _, ok := applied.Result.(*command.Waiting); ok && d.dice.ages[c.ID] == 0 {
 		d.dice.ages[c.ID] = d.both.index
 	}
@@ -111,16 +108,27 @@ func (d *drive) watch(c command.Command, applied limit.Applied, before int64) {
 	}
 }
 
-// watchGrant: tokens rise (S2), and a counted grant fits (E1).
-func (d *drive) watchGrant(g *command.Granted) {
-	if g.Token <= d.dice.tokens {
-		d.fail("token %d after %d", g.Token, d.dice.tokens)
-	}
-	d.dice.tokens = g.Token
-	for _, l := range g.Limits {
-		if l.Counted && l.Slots > 0 && l.Occupied > l.Capacity {
-			d.fail("over-granted: %+v", l)
+// watchGrants: tokens rise (S2), and what is counted fits (E1).
+func (d *drive) watchGrants(results []command.Result) {
+	var tokens []uint64
+	for _, r := range results {
+		g, ok := r.(*command.Granted)
+		if !ok || g.Replayed {
+			continue
 		}
+		tokens = append(tokens, g.Token)
+		for _, l := range g.Limits {
+			if l.Counted && l.Slots > 0 && l.Occupied > l.Capacity {
+				d.fail("over-granted: %+v", l)
+			}
+		}
+	}
+	slices.Sort(tokens)
+	for _, token := range tokens {
+		if token <= d.dice.tokens {
+			d.fail("token %d after %d", token, d.dice.tokens)
+		}
+		d.dice.tokens = token
 	}
 }
 

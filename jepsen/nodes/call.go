@@ -68,6 +68,6 @@ func (n *Node) Must(ctx context.Context, method, path string, body, v any) (Answ
 // NamedLeader returns the name of the leader that the node knows of.
 func (n *Node) NamedLeader(ctx context.Context) (string, error) {
 	var c wire.Cluster
-	_, err := n.Must(ctx, http.MethodGet, "/v1/cluster?consistency=stale", nil, &c)
+	_, err := n.Must(ctx, http.MethodGet, "/v1/cluster", nil, &c)
 	return c.Leader, err
 }

@@ -68,7 +68,7 @@ func (c *call) batch() error {
 		c.takeBack(list)
 		return errGone
 	}
-	return c.answerBatch(ctx, list)
+	return c.answerBatch(list)
 }
 
 // stretch returns how many operations at the head of list may overlap.
@@ -164,11 +164,11 @@ func (c *call) takeBack(list []operation) {
 }
 
 // answerBatch tells the results in the order of the list.
-func (c *call) answerBatch(ctx context.Context, list []operation) error {
+func (c *call) answerBatch(list []operation) error {
 	results := make([]wire.Result, len(list))
 	for i := range list {
 		o := &list[i]
-		out := c.operationOutcome(ctx, o)
+		out := c.operationOutcome(o)
 		if o.err == nil && (!c.placed || o.answer.Index > c.index) {
 			c.place(o.answer.Index, o.answer.Time)
 		}
@@ -192,14 +192,14 @@ func (c *call) answerBatch(ctx context.Context, list []operation) error {
 }
 
 // operationOutcome renders how one operation ended.
-func (c *call) operationOutcome(ctx context.Context, o *operation) outcome {
+func (c *call) operationOutcome(o *operation) outcome {
 	switch {
 	case !o.started:
 		p := wire.NewProblem(wire.CodeNoLeader, "the batch's time ran out before this operation was begun")
 		p.Hint = "send it again, with fewer operations or a longer " + wire.HeaderTimeout
 		return outcome{problem: p}
 	case o.err != nil:
-		out := outcome{problem: c.asProblem(c.backendError(ctx, o.err, wire.CodeOutcomeUnknown))}
+		out := outcome{problem: c.asProblem(c.backendError(o.err, wire.CodeOutcomeUnknown))}
 		if o.acquire != nil {
 			out.problem.ID = o.acquire.id
 		}
