@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,7 +18,11 @@ import (
 // Under any faults a call has one effect at most, one that got an answer has
 // one, and one that was told "nothing happened" has none, for ever.
 func TestEffectsUnderFaults(t *testing.T) {
-	for seed := range uint64(30) {
+	seeds := uint64(30)
+	if os.Getenv("LIMITD_LONG") != "" {
+		seeds = 500
+	}
+	for seed := range seeds {
 		inTrio(t, func(t *testing.T, c *trio) {
 			x := &chaos{trio: c, chance: rand.New(rand.NewPCG(seed, 7)), outcomes: make(map[string]error)}
 			for _, id := range []string{"n1", "n2", "n3"} {
