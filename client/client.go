@@ -49,7 +49,7 @@
 // Lease.Context are right at once. To exclude a late write altogether, send
 // Lease.Token with it, and have the thing that is written to refuse tokens below
 // the highest it has seen. That is exact for a limit of one slot, and for
-// numbered limits with the highest token kept for each of Granted.Ordinals; of
+// numbered limits with the highest token kept for each ordinal (Lease.Limits); of
 // the holders of a plain limit with more slots none is the rightful one alone.
 package client
 
