@@ -108,10 +108,13 @@ func (l *Lease) Renew(ctx context.Context) error {
 	return l.c.renew(ctx, l)
 }
 
-// Release gives the slots back. Context ends first. It may be called again:
-// where ctx ended before a node answered, which is the only error, the release
-// goes on in the background, and the TTL ends the lease at last. A lease that
-// had ended is released without error.
+// releaseFor is how long Release waits for an answer.
+const releaseFor = 5 * time.Second
+
+// Release gives the slots back; Context ends first. It fails only where no node
+// answered before ctx ended, or within 5 s: then the release goes on in the
+// background for a while, and the TTL ends the lease at last. Releasing again
+// is harmless, and so is releasing a lease that has ended.
 func (l *Lease) Release(ctx context.Context) error {
 	l.c.keeper.drop(l, &Error{Code: ErrReleased, Detail: "the program released the lease", RetryAfter: -1, Effect: wire.EffectNone})
 	if l.ttl == 0 {
@@ -122,6 +125,8 @@ func (l *Lease) Release(ctx context.Context) error {
 		return err
 	}
 	defer over()
+	ctx, cancel := context.WithTimeout(ctx, releaseFor)
+	defer cancel()
 	x := l.c.quick("/v1/release", wire.ReleaseRequest{Token: l.grant.Token})
 	var done wire.Released
 	err = l.c.persist(ctx, x, &done)

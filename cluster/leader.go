@@ -67,6 +67,7 @@ func (r *Replica) watchRaft(seen <-chan raft.Observation) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	var applied uint64
+	var leader raft.ServerID
 	for {
 		select {
 		case o := <-seen:
@@ -78,6 +79,10 @@ func (r *Replica) watchRaft(seen <-chan raft.Observation) {
 			}
 			applied = max(applied, now)
 			r.membership.notify()
+			if _, id := r.raft.LeaderWithID(); id != leader { // an observation may have been dropped
+				leader = id
+				r.leadership.notify()
+			}
 		case <-r.ctx.Done():
 			return
 		}

@@ -35,6 +35,7 @@ func (r *Replica) watchMembers() {
 func (r *Replica) watchGossip() {
 	for {
 		wait := r.cfg.Gossip.Changed()
+		r.noteAddresses()
 		r.membership.notify()
 		if wait(r.ctx) != nil {
 			return
@@ -60,15 +61,24 @@ func (r *Replica) gossiped() []gossip.Member {
 // address returns where a node is to be reached: gossip's word for a node that
 // is alive, else raft's.
 func (r *Replica) address(id raft.ServerID, known raft.ServerAddress) raft.ServerAddress {
-	if r.cfg.Gossip == nil {
-		return known
-	}
-	for _, m := range r.cfg.Gossip.Members() {
-		if m.Alive && m.ID == string(id) && m.Peer != "" {
-			return raft.ServerAddress(m.Peer)
+	if heard := r.addresses.Load(); heard != nil {
+		if addr, ok := (*heard)[id]; ok {
+			return addr
 		}
 	}
 	return known
+}
+
+// noteAddresses keeps what gossip says for address, which every call to another
+// node asks.
+func (r *Replica) noteAddresses() {
+	heard := make(map[raft.ServerID]raft.ServerAddress)
+	for _, m := range r.cfg.Gossip.Members() {
+		if m.Alive && m.Peer != "" {
+			heard[raft.ServerID(m.ID)] = raft.ServerAddress(m.Peer)
+		}
+	}
+	r.addresses.Store(&heard)
 }
 
 // tags returns what this node tells of itself.

@@ -28,19 +28,20 @@ type Replica struct {
 	guard   *store.Guard
 	links   *links
 
-	gate     gate // every proposal passes it
-	futures  gate // counts raft's futures that are waited for
-	calls    *calls
-	reads    reads
-	progress progress
-	stats    stats
-	ready    readiness
-	disk     disk
-	removal  removal
-	identity identity
-	session  string       // of this start
-	promise  atomic.Value // string: whom this node agreed to form a cluster with
-	told     gossip.Tags  // what the others were told; of watchMembers alone
+	gate      gate // every proposal passes it
+	futures   gate // counts raft's futures that are waited for
+	calls     *calls
+	reads     reads
+	progress  progress
+	stats     stats
+	ready     readiness
+	disk      disk
+	removal   removal
+	identity  identity
+	session   string                                               // of this start
+	addresses atomic.Pointer[map[raft.ServerID]raft.ServerAddress] // by gossip
+	promise   atomic.Value                                         // string: whom this node agreed to form a cluster with
+	told      gossip.Tags                                          // what the others were told; of watchMembers alone
 
 	timeMu sync.Mutex
 	bound  clock.Bound // guarded by timeMu

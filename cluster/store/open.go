@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/metadb"
 	"go.etcd.io/bbolt"
 )
 
@@ -108,11 +109,12 @@ func (s *Stores) useWAL(bolt *raftboltdb.BoltStore, log hclog.Logger) error {
 	if err := os.MkdirAll(s.walDir(), 0o700); err != nil {
 		return fmt.Errorf("make the log's directory: %w", err)
 	}
-	w, err := wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")))
+	meta := &metadb.BoltMetaDB{} // the log leaves its own open when it is closed
+	w, err := wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")), wal.WithMetaStore(meta))
 	if err != nil {
-		return fmt.Errorf("open the log: %w", err)
+		return errors.Join(fmt.Errorf("open the log: %w", err), meta.Close())
 	}
-	s.closers = append(s.closers, w)
+	s.closers = append(s.closers, w, meta)
 	s.Log = w
 	return nil
 }

@@ -19,6 +19,7 @@ type both struct {
 	model *oracle.Model
 	index uint64
 	term  uint64
+	quick bool // compare answers only, and not all the content each time
 }
 
 // newBoth returns both after a Genesis with the settings.
@@ -49,6 +50,9 @@ func (b *both) apply(c command.Command) (got limit.Applied, err error) {
 	}
 	if g, w := realOutcomes(got.Outcomes), modelOutcomes(outcomes); g != w {
 		return got, fmt.Errorf("record %d: the outcomes are\n%sand the oracle's\n%s", b.index, g, w)
+	}
+	if b.quick {
+		return got, nil
 	}
 	return got, b.compare()
 }

@@ -2,8 +2,9 @@ package limit_test
 
 import (
 	"bytes"
-	"fmt"
+	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,14 +41,21 @@ func seed() *rapid.Generator[uint64] {
 // drive is one random run.
 type drive struct {
 	*both
-	t      *rapid.T
+	t      reporter
 	dice   *dice
 	twin   *limit.State // the same records, never restored
 	record int
 	log    []command.Command
 }
 
-func newDrive(t *rapid.T) *drive {
+// reporter is what a run tells its end to.
+type reporter interface {
+	Helper()
+	Logf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func newDrive(t reporter) *drive {
 	d := &drive{both: newBoth(driveSettings()), t: t, twin: limit.New(), dice: newDice()}
 	d.twin.Apply(1, 1, command.Command{Header: command.Header{Term: 1}, Op: &command.Genesis{ClusterID: [16]byte{1}, Settings: driveSettings(), Rules: 1}})
 	return d
@@ -98,11 +106,7 @@ func (d *drive) watch(c command.Command, applied limit.Applied, before int64) {
 	if now := d.real.Time(); now < before {
 		d.fail("time went back from %v to %v", before, now) // T1
 	}
-	for _, r := range results {
-		if g, ok := r.(*command.Granted); ok && !g.Replayed {
-			d.watchGrant(g)
-		}
-	}
+	d.watchGrants(results)
 	if _, ok := applied.Result.(*command.Waiting); ok && d.dice.ages[c.ID] == 0 {
 		d.dice.ages[c.ID] = d.both.index
 	}
@@ -111,16 +115,27 @@ func (d *drive) watch(c command.Command, applied limit.Applied, before int64) {
 	}
 }
 
-// watchGrant: tokens rise (S2), and a counted grant fits (E1).
-func (d *drive) watchGrant(g *command.Granted) {
-	if g.Token <= d.dice.tokens {
-		d.fail("token %d after %d", g.Token, d.dice.tokens)
-	}
-	d.dice.tokens = g.Token
-	for _, l := range g.Limits {
-		if l.Counted && l.Slots > 0 && l.Occupied > l.Capacity {
-			d.fail("over-granted: %+v", l)
+// watchGrants: tokens rise (S2), and what is counted fits (E1).
+func (d *drive) watchGrants(results []command.Result) {
+	var tokens []uint64
+	for _, r := range results {
+		g, ok := r.(*command.Granted)
+		if !ok || g.Replayed {
+			continue
 		}
+		tokens = append(tokens, g.Token)
+		for _, l := range g.Limits {
+			if l.Counted && l.Slots > 0 && l.Occupied > l.Capacity {
+				d.fail("over-granted: %+v", l)
+			}
+		}
+	}
+	slices.Sort(tokens)
+	for _, token := range tokens {
+		if token <= d.dice.tokens {
+			d.fail("token %d after %d", token, d.dice.tokens)
+		}
+		d.dice.tokens = token
 	}
 }
 
@@ -198,7 +213,10 @@ func (d *drive) drainAll() {
 func (d *drive) fail(format string, args ...any) {
 	d.t.Helper()
 	for i, c := range d.log {
-		op := fmt.Sprintf("%+v", c.Op)
+		op, err := json.Marshal(c.Op) // which follows pointers
+		if err != nil {
+			d.t.Fatalf("%v", err)
+		}
 		d.t.Logf("%3d %v term %d %v %s %s", i+2, time.Duration(c.Stamp), c.Term, c.Op.Kind(), c.ID, op)
 	}
 	d.t.Fatalf(format, args...)

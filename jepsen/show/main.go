@@ -133,8 +133,10 @@ func started(ctx context.Context, c *nodes.Cluster) error {
 	return nil
 }
 
-// ready waits until a node says that it is.
+// ready waits until a node says that it is; a node that was started has 8 s.
 func ready(ctx context.Context, n *nodes.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
+	defer cancel()
 	for {
 		a, err := n.Call(ctx, "GET", "/readyz", nil)
 		if err == nil && a.Status == 200 {

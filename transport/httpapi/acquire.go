@@ -73,10 +73,7 @@ func (c *call) wait(q *acquireCall) (fsm.Answer, error) {
 	ctx, cancel := context.WithTimeout(c.r.Context(), hold+c.timeout)
 	defer cancel()
 	if hold > 0 {
-		var end context.CancelCauseFunc
-		ctx, end = context.WithCancelCause(ctx)
-		defer end(nil)
-		if !c.api.openWait(c, end) {
+		if !c.api.openWait(c, cancel) {
 			return fsm.Answer{}, c.shuttingDown(wire.EffectNone)
 		}
 		defer c.api.closeWait(c)
@@ -87,17 +84,18 @@ func (c *call) wait(q *acquireCall) (fsm.Answer, error) {
 		c.place(answer.Index, answer.Time)
 		return answer, nil
 	}
-	problem := c.backendError(ctx, err, wire.CodeOutcomeUnknown)
-	c.explainLost(ctx, q, problem)
+	c.drained = hold > 0 && !c.api.closeWait(c)
+	problem := c.backendError(err, wire.CodeOutcomeUnknown)
+	c.explainLost(q, problem)
 	return answer, problem
 }
 
 // explainLost looks after an acquire whose outcome did not come: it is taken
 // back where nobody else can go on with it, and named otherwise.
-func (c *call) explainLost(ctx context.Context, q *acquireCall, problem error) {
+func (c *call) explainLost(q *acquireCall, problem error) {
 	p, told := problem.(*wire.Problem)
-	ended := context.Cause(ctx) != nil && context.Cause(ctx) != context.DeadlineExceeded
-	if q.made && ended && c.api.abandon(ctx, q.id) && told {
+	ended := c.drained || c.r.Context().Err() != nil
+	if q.made && ended && c.api.abandon(c.r.Context(), q.id) && told {
 		p.Effect = wire.EffectNone
 		return
 	}

@@ -68,40 +68,44 @@ func (c *call) batch() error {
 		c.takeBack(list)
 		return errGone
 	}
-	return c.answerBatch(ctx, list)
+	return c.answerBatch(list)
 }
 
 // stretch returns how many operations at the head of list may overlap.
 func stretch(list []operation) int {
-	for n := 1; n < len(list); n++ {
-		for i := range n {
-			if !overlap(&list[i], &list[n]) {
-				return n
-			}
+	if list[0].acquire != nil {
+		return acquireStretch(list)
+	}
+	renews := list[0].op.Kind() == command.KindRenew
+	for n, o := range list {
+		if o.acquire != nil || (o.op.Kind() == command.KindRenew) != renews {
+			return n
 		}
 	}
 	return len(list)
 }
 
-// overlap tells whether nobody can tell the order of two operations.
-func overlap(x, y *operation) bool {
-	if x.acquire == nil || y.acquire == nil {
-		_, xRenews := x.op.(*command.Renew)
-		_, yRenews := y.op.(*command.Renew)
-		return x.acquire == nil && y.acquire == nil && xRenews == yRenews
-	}
-	a, b := &x.acquire.op, &y.acquire.op
-	if x.acquire.id == y.acquire.id || a.Missing == command.MissingCreate || b.Missing == command.MissingCreate {
-		return false
-	}
-	for _, e := range a.Entries {
-		for _, f := range b.Entries {
-			if e.Name == f.Name {
-				return false
+// acquireStretch is stretch for a list that begins with an acquire.
+func acquireStretch(list []operation) int {
+	ids, limits := map[string]bool{}, map[string]bool{}
+	for n, o := range list {
+		if o.acquire == nil || ids[o.acquire.id] || n > 0 && o.acquire.op.Missing == command.MissingCreate {
+			return n
+		}
+		ids[o.acquire.id] = true
+		for _, e := range o.acquire.op.Entries {
+			if limits[e.Name] {
+				return n
 			}
 		}
+		for _, e := range o.acquire.op.Entries {
+			limits[e.Name] = true
+		}
+		if o.acquire.op.Missing == command.MissingCreate {
+			return n + 1
+		}
 	}
-	return true
+	return len(list)
 }
 
 // runAll runs the operations of one stretch, a bounded number at a time. Those
@@ -164,11 +168,11 @@ func (c *call) takeBack(list []operation) {
 }
 
 // answerBatch tells the results in the order of the list.
-func (c *call) answerBatch(ctx context.Context, list []operation) error {
+func (c *call) answerBatch(list []operation) error {
 	results := make([]wire.Result, len(list))
 	for i := range list {
 		o := &list[i]
-		out := c.operationOutcome(ctx, o)
+		out := c.operationOutcome(o)
 		if o.err == nil && (!c.placed || o.answer.Index > c.index) {
 			c.place(o.answer.Index, o.answer.Time)
 		}
@@ -192,14 +196,14 @@ func (c *call) answerBatch(ctx context.Context, list []operation) error {
 }
 
 // operationOutcome renders how one operation ended.
-func (c *call) operationOutcome(ctx context.Context, o *operation) outcome {
+func (c *call) operationOutcome(o *operation) outcome {
 	switch {
 	case !o.started:
 		p := wire.NewProblem(wire.CodeNoLeader, "the batch's time ran out before this operation was begun")
 		p.Hint = "send it again, with fewer operations or a longer " + wire.HeaderTimeout
 		return outcome{problem: p}
 	case o.err != nil:
-		out := outcome{problem: c.asProblem(c.backendError(ctx, o.err, wire.CodeOutcomeUnknown))}
+		out := outcome{problem: c.asProblem(c.backendError(o.err, wire.CodeOutcomeUnknown))}
 		if o.acquire != nil {
 			out.problem.ID = o.acquire.id
 		}

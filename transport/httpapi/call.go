@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -32,10 +33,11 @@ type call struct {
 	stale   bool          // read at once what this node has
 	query   url.Values
 
-	index  uint64 // where the answer is true
-	time   int64
-	placed bool // index and time are known
-	status int  // of the answer; 0: none yet
+	index   uint64 // where the answer is true
+	time    int64
+	placed  bool // index and time are known
+	status  int  // of the answer; 0: none yet
+	drained bool // Drain has ended its wait
 
 	headers []string // backs the values of the answer's headers; not used again
 	in      strict.Reader
@@ -178,7 +180,7 @@ func (c *call) readQuery(fault func(field, detail string)) {
 		fault("(query)", "cannot be read: "+err.Error())
 		return
 	}
-	for _, name := range slices.Sorted(keys(query)) {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		switch {
 		case !slices.Contains(c.route.query, name):
 			known := "none"
@@ -229,10 +231,10 @@ func (c *call) read(read func(*limit.State)) error {
 	defer cancel()
 	at, err := c.api.cfg.Backend.Read(ctx, c.stale, read)
 	if err != nil {
-		return c.backendError(ctx, err, wire.CodeNoLeader)
+		return c.backendError(err, wire.CodeNoLeader)
 	}
 	c.place(at.Index, at.Time)
-	if c.stale {
+	if c.stale && at.Age >= 0 {
 		c.header(wire.HeaderAge, wire.Duration(at.Age).String())
 	}
 	return nil
@@ -252,7 +254,7 @@ func (c *call) run(id string, op command.Op) (fsm.Answer, error) {
 	defer cancel()
 	answer, err := c.api.cfg.Backend.Run(ctx, command.Command{Header: command.Header{ID: id}, Op: op}, 0)
 	if err != nil {
-		return answer, c.backendError(ctx, err, wire.CodeOutcomeUnknown)
+		return answer, c.backendError(err, wire.CodeOutcomeUnknown)
 	}
 	c.place(answer.Index, answer.Time)
 	return answer, nil

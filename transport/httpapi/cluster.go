@@ -15,7 +15,7 @@ import (
 func (c *call) getCluster() error {
 	out, err := c.api.cfg.Cluster.Status(c.r.Context())
 	if err != nil {
-		return c.backendError(c.r.Context(), err, wire.CodeNoLeader)
+		return c.backendError(err, wire.CodeNoLeader)
 	}
 	c.stale = true
 	err = c.read(func(s *limit.State) {
@@ -46,7 +46,7 @@ func (c *call) verify() error {
 	defer cancel()
 	digests, missing, err := c.api.cfg.Cluster.Digests(ctx, answer.Index)
 	if err != nil {
-		return c.backendError(ctx, err, wire.CodeNoLeader)
+		return c.backendError(err, wire.CodeNoLeader)
 	}
 	if digests == nil {
 		digests = map[string]string{}
@@ -84,7 +84,7 @@ func (c *call) transfer() error {
 	ctx, cancel := c.limited()
 	defer cancel()
 	if err := c.api.cfg.Cluster.Transfer(ctx, to); err != nil {
-		return c.backendError(ctx, err, wire.CodeOutcomeUnknown)
+		return c.backendError(err, wire.CodeOutcomeUnknown)
 	}
 	return c.empty()
 }
@@ -97,7 +97,7 @@ func (c *call) leave() error {
 	ctx, cancel := c.limited()
 	defer cancel()
 	if err := c.api.cfg.Cluster.Leave(ctx); err != nil {
-		return c.backendError(ctx, err, wire.CodeOutcomeUnknown)
+		return c.backendError(err, wire.CodeOutcomeUnknown)
 	}
 	return c.empty()
 }
@@ -107,7 +107,7 @@ func (c *call) removeNode() error {
 	ctx, cancel := c.limited()
 	defer cancel()
 	if err := c.api.cfg.Cluster.Remove(ctx, c.param); err != nil {
-		return c.backendError(ctx, err, wire.CodeOutcomeUnknown)
+		return c.backendError(err, wire.CodeOutcomeUnknown)
 	}
 	return c.empty()
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -21,14 +22,23 @@ import (
 // contract holds requests and answers against docs/openapi.yaml.
 type contract struct{ doc *openapi3.T }
 
+// loadContract returns the one contract of all tests, which only read it.
 func loadContract(t testing.TB) *contract {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(docs.OpenAPI())
+	k, err := readContract()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return k
+}
+
+var readContract = sync.OnceValues(func() (*contract, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(docs.OpenAPI())
+	if err != nil {
+		return nil, err
+	}
 	if err := doc.Validate(context.Background(), openapi3.IsOpenAPI31OrLater()); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	// Clients ignore fields that they do not know; the tests do not, so that
 	// the description names all that is answered.
@@ -38,8 +48,8 @@ func loadContract(t testing.TB) *contract {
 			s.Value.AdditionalProperties.Has = &closed
 		}
 	}
-	return &contract{doc: doc}
-}
+	return &contract{doc: doc}, nil
+})
 
 // route finds the operation of a request, by the segments of its path.
 func (k *contract) route(r *http.Request) (*routers.Route, map[string]string) {

@@ -229,7 +229,7 @@ func TestSnapshot(t *testing.T) {
 	c.w.clusterErr = nil
 	c.restore(snapshot).must(204)
 	c.get("/v1/limits/db").must(200)
-	c.restore(snapshot[:len(snapshot)/2]).must(500)
+	c.restore(snapshot[:len(snapshot)/2]).must(400).refuses(wire.CodeInvalidRequest)
 }
 
 // restore puts a snapshot.

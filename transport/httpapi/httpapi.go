@@ -58,7 +58,7 @@ type Backend interface {
 type Position struct {
 	Index uint64
 	Time  int64         // cluster time, ns
-	Age   time.Duration // how far behind the state may have been; stale reads only
+	Age   time.Duration // stale reads: how far behind the state may have been; negative: not known
 }
 
 // Cluster is what the routes about the cluster itself need.
@@ -114,8 +114,8 @@ type API struct {
 	requests atomic.Uint64
 
 	mu       sync.Mutex
-	draining bool                              // guarded by mu
-	waits    map[*call]context.CancelCauseFunc // open waits; guarded by mu
+	draining bool                         // guarded by mu
+	waits    map[*call]context.CancelFunc // open waits; guarded by mu
 }
 
 var errConfig = errors.New("httpapi: the configuration lacks")
@@ -132,7 +132,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	a := &API{cfg: cfg, origin: http.NewCrossOriginProtection(), waits: map[*call]context.CancelCauseFunc{}}
+	a := &API{cfg: cfg, origin: http.NewCrossOriginProtection(), waits: map[*call]context.CancelFunc{}}
 	prefix, err := a.randomText(8)
 	if err != nil {
 		return nil, err
@@ -155,8 +155,9 @@ func (a *API) Drain() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.draining = true
-	for _, end := range a.waits {
-		end(errDraining)
+	for c, end := range a.waits {
+		end()
+		delete(a.waits, c)
 	}
 }
 
@@ -166,10 +167,8 @@ func (a *API) isDraining() bool {
 	return a.draining
 }
 
-var errDraining = errors.New("httpapi: the node is shutting down")
-
 // openWait has Drain end the wait of c; false: the node drains already.
-func (a *API) openWait(c *call, end context.CancelCauseFunc) bool {
+func (a *API) openWait(c *call, end context.CancelFunc) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.draining {
@@ -178,10 +177,13 @@ func (a *API) openWait(c *call, end context.CancelCauseFunc) bool {
 	return !a.draining
 }
 
-func (a *API) closeWait(c *call) {
+// closeWait forgets the wait of c. It returns false where Drain has ended it.
+func (a *API) closeWait(c *call) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	_, open := a.waits[c]
 	delete(a.waits, c)
+	return open
 }
 
 func (a *API) countWaits() int {

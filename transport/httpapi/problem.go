@@ -60,8 +60,8 @@ func ceilSeconds(ns int64) int64 {
 
 // backendError turns an error of the backend into a problem. undecided is what
 // it means that the time ran out.
-func (c *call) backendError(ctx context.Context, err error, undecided wire.Code) error {
-	if errors.Is(context.Cause(ctx), errDraining) {
+func (c *call) backendError(err error, undecided wire.Code) error {
+	if c.drained {
 		return c.shuttingDown(wire.EffectUnknown)
 	}
 	if c.r.Context().Err() != nil {

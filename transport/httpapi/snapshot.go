@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"time"
 
+	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/transport/wire"
 )
 
@@ -16,7 +18,7 @@ func (c *call) saveSnapshot() error {
 	case err == nil && c.status == 0:
 		w.begin() // an empty snapshot cannot be, but would be told as it is
 	case err != nil && c.status == 0:
-		return c.backendError(c.r.Context(), err, wire.CodeNoLeader)
+		return c.backendError(err, wire.CodeNoLeader)
 	case err != nil:
 		c.api.cfg.Logger.Warn("a snapshot broke off while it was sent", "request_id", c.id, "err", err)
 		panic(http.ErrAbortHandler) // the caller must not take it for whole
@@ -53,10 +55,16 @@ func (c *call) restoreSnapshot() error {
 	}
 	body := &slowReader{body: c.r.Body, deadline: http.NewResponseController(c.w)}
 	defer body.done()
-	if err := c.api.cfg.Snapshots.Restore(c.r.Context(), body); err != nil {
-		return c.backendError(c.r.Context(), err, wire.CodeOutcomeUnknown)
+	err := c.api.cfg.Snapshots.Restore(c.r.Context(), body)
+	switch {
+	case err == nil:
+		return c.empty()
+	case errors.Is(err, limit.ErrDamaged), errors.Is(err, limit.ErrNewer), c.api.cfg.Classify(err) == wire.CodeMembershipRefused:
+		p := wire.NewProblem(wire.CodeInvalidRequest, err.Error()) // here, or by the leader
+		p.Hint = "send a snapshot as GET /v1/snapshot gave it"
+		return p
 	}
-	return c.empty()
+	return c.backendError(err, wire.CodeOutcomeUnknown)
 }
 
 // slowReader reads a long body; each read has its own time limit.

@@ -132,7 +132,7 @@ func (m *Model) events() []*event {
 
 // profitsAt returns when decay gives the first of those parked on l the room
 // that it lacks there; false: never, or the limit is marked and will be looked
-// at anyway.
+// at anyway. It may be this very instant, where another event came first.
 func (m *Model) profitsAt(l *limit) (due int64, ok bool) {
 	if l.marked || l.settings.Rate.IsZero() || !l.enforcing() {
 		return 0, false
@@ -141,9 +141,9 @@ func (m *Model) profitsAt(l *limit) (due int64, ok bool) {
 		if x.park != l || x.parted || x.prot == 0 && m.olderParked(x, l) {
 			continue
 		}
-		need := x.n(l) - m.room(x, l)
-		if at, in := l.decayedBy(need); in && need > 0 && need <= l.held() && (!ok || at < due) {
-			due, ok = at, true
+		need := max(0, x.n(l)-m.room(x, l)) // 0: at this very instant
+		if at, in := l.decayedBy(need); in && need <= l.held() && (!ok || at < due) {
+			due, ok = max(at, m.time), true
 		}
 	}
 	return due, ok

@@ -36,6 +36,7 @@ func Text(r command.Result, estimates bool) string {
 	case *command.Limit:
 		w.limit(r)
 	case *command.Limits:
+		w.addIf(len(r.Limits) == 0, "no limits")
 		for i := range r.Limits {
 			w.limit(&r.Limits[i])
 		}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+)
+
+func open(t *testing.T, dir string, kind Kind) (*Stores, error) {
+	t.Helper()
+	s, err := Open(dir, Options{Kind: kind, Rand: rand.Reader, Logger: hclog.NewNullLogger()})
+	if err == nil {
+		t.Cleanup(func() { _ = s.Close() })
+	}
+	return s, err
+}
+
+func mustOpen(t *testing.T, dir string, kind Kind) *Stores {
+	t.Helper()
+	s, err := open(t, dir, kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestADirectoryKeepsItsNodeAndLog(t *testing.T) {
+	for _, kind := range []Kind{Bolt, WAL} {
+		t.Run(string(kind), func(t *testing.T) {
+			dir := t.TempDir()
+			s := mustOpen(t, dir, kind)
+			id := s.ID
+			g := NewGuard(s.Log, s.Stable, func(err error) { t.Error(err) })
+			for i := range uint64(10) {
+				if err := g.Logs().StoreLog(entry(i + 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(g.Stable().SetUint64([]byte("CurrentTerm"), 7), s.SetPromise("them"), s.SetClusterID("c0ffee")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := open(t, dir, kind); err == nil || !strings.Contains(err.Error(), "another process") {
+				t.Fatalf("opened twice: %v", err)
+			}
+			if err := errors.Join(g.Close(), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			s = mustOpen(t, dir, kind)
+			g = NewGuard(s.Log, s.Stable, func(err error) { t.Error(err) })
+			defer g.Close()
+			var e raft.Log
+			if err := g.Logs().GetLog(10, &e); err != nil || e.Index != 10 || e.Term != 3 {
+				t.Fatalf("%+v %v", e, err)
+			}
+			term, err := g.Stable().GetUint64([]byte("CurrentTerm"))
+			promise, _ := s.Promise()
+			cluster, _ := s.ClusterID()
+			if err != nil || term != 7 || s.ID != id || promise != "them" || cluster != "c0ffee" {
+				t.Fatalf("term %d, id %s, promise %s, cluster %s, %v", term, s.ID, promise, cluster, err)
+			}
+		})
+	}
+}
+
+func TestTheKindOfStoreIsNotChangedUnderway(t *testing.T) {
+	for from, to := range map[Kind]Kind{Bolt: WAL, WAL: Bolt} {
+		dir := t.TempDir()
+		s := mustOpen(t, dir, from)
+		g := NewGuard(s.Log, s.Stable, func(err error) { t.Error(err) })
+		if err := errors.Join(g.Logs().StoreLog(entry(1)), g.Close(), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := open(t, dir, to); !errors.Is(err, ErrOtherStore) {
+			t.Fatalf("%s opened as %s: %v", from, to, err)
+		}
+	}
+	if _, err := open(t, t.TempDir(), "paper"); err == nil {
+		t.Fatal("opened an unknown kind")
+	}
+}
+
+func TestALogWithoutItsIDIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := mustOpen(t, dir, Bolt).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, idFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, dir, Bolt); err == nil || !strings.Contains(err.Error(), idFile) {
+		t.Fatalf("got %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, idFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, dir, Bolt); err == nil {
+		t.Fatal("opened with an empty id")
+	}
+}
+
+func TestHalfARestoreIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, Bolt)
+	if err := errors.Join(s.MarkRestore(true), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, dir, Bolt); !errors.Is(err, ErrHalfRestored) {
+		t.Fatalf("got %v", err)
+	}
+	if err := errors.Join(s.MarkRestore(false), s.MarkRestore(false)); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, dir, Bolt)
+}
+
+func TestIDsAreUUIDs(t *testing.T) {
+	a, err := NewID(rand.Reader)
+	b, _ := NewID(rand.Reader)
+	if err != nil || len(a) != 36 || a[14] != '4' || a == b {
+		t.Fatalf("%s %s %v", a, b, err)
+	}
+}
+
+func TestFreeSpaceIsKnown(t *testing.T) {
+	if n, err := Free(t.TempDir()); err != nil || n == 0 {
+		t.Fatalf("%d %v", n, err)
+	}
+}

@@ -1,0 +1,119 @@
+package httpapi_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/limitd/limitd/transport/wire"
+)
+
+// serve starts a real server of the world's API on a loopback address.
+func serve(t *testing.T, w *world) (server *http.Server, url string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server = w.api.HTTPServer()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); err != http.ErrServerClosed {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+	return server, "http://" + listener.Addr().String()
+}
+
+func TestHangUpOverTCP(t *testing.T) {
+	c := newCaller(t)
+	c.post("/v1/limits", `{"name":"db","slots":1}`).must(201)
+	c.post("/v1/acquire", `{"id":"holder","limits":[{"name":"db"}]}`).must(200)
+	_, url := serve(t, c.w)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `{"limits":[{"name":"db"}],"wait":"1h"}`
+	_, err = io.WriteString(conn, "POST /v1/acquire HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 38\r\n\r\n"+body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return len(c.queue()) == 1 })
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return len(c.queue()) == 0 })
+}
+
+// until waits for a condition that other goroutines bring about.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for !done() {
+		select {
+		case <-deadline:
+			t.Fatal("it did not come about")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// A long poll outlives all time limits of reading, over both protocols, and
+// ends when the server drains.
+func TestShutdownEndsWaits(t *testing.T) {
+	c := newCaller(t)
+	c.post("/v1/limits", `{"name":"db","slots":1}`).must(201)
+	c.post("/v1/acquire", `{"id":"holder","limits":[{"name":"db"}]}`).must(200)
+	server, url := serve(t, c.w)
+	results := make(chan *http.Response, 2)
+	for i, set := range []func(*http.Protocols, bool){(*http.Protocols).SetHTTP1, (*http.Protocols).SetUnencryptedHTTP2} {
+		protocols := new(http.Protocols)
+		set(protocols, true)
+		transport := &http.Transport{Protocols: protocols}
+		defer transport.CloseIdleConnections()
+		go func() {
+			body := `{"id":"w` + string(rune('0'+i)) + `","limits":[{"name":"db"}],"wait":"1h"}`
+			res, err := (&http.Client{Transport: transport}).Post(url+"/v1/acquire", wire.TypeJSON, strings.NewReader(body))
+			if err != nil {
+				t.Error(err)
+			}
+			results <- res
+		}()
+	}
+	until(t, func() bool { return len(c.queue()) == 2 })
+	c.w.api.Drain()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	seen := map[int]bool{}
+	for range 2 {
+		res := <-results
+		if res == nil {
+			continue
+		}
+		seen[res.ProtoMajor] = true
+		if res.StatusCode != 503 || res.Header.Get("Retry-After") != "1" {
+			t.Errorf("%s %v", res.Status, res.Header)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if !seen[1] || !seen[2] {
+		t.Errorf("protocols %v", seen)
+	}
+}
