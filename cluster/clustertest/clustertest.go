@@ -193,6 +193,9 @@ func (c *Cluster) Stop(n *Node) {
 	c.hub.put(n.Stores.ID, setAlive(false))
 }
 
+// Cut cuts the link from one node to another; the way back stays.
+func (c *Cluster) Cut(from, to *Node) { c.net.Cut(from.Addr, to.Addr) }
+
 // Isolate cuts all links of a node.
 func (c *Cluster) Isolate(n *Node) { c.each(n, c.net.Cut) }
 
