@@ -13,6 +13,7 @@ import (
 	"github.com/limitd/limitd/cluster/gossip"
 	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/fsm"
+	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
 )
 
@@ -46,8 +47,9 @@ type Replica struct {
 	timeMu sync.Mutex
 	bound  clock.Bound // guarded by timeMu
 
-	last    atomic.Pointer[status]
-	applied kick // wakes the tick loop of a leading tenure
+	last     atomic.Pointer[status]
+	settings atomic.Pointer[command.Settings] // as the state has them
+	applied  kick                             // wakes the tick loop of a leading tenure
 
 	tenure     atomic.Pointer[tenure] // set while this node leads and is open for business
 	leadership signal                 // the leader, or this node's tenure, changed
@@ -63,10 +65,11 @@ type Replica struct {
 
 // status is what the last applied record left.
 type status struct {
-	index, term uint64
-	time        int64
-	due         int64
-	busy        bool
+	index uint64
+	time  int64
+	stamp int64 // the newest stamp that was applied
+	due   int64
+	busy  bool
 }
 
 // Start starts a replica: it opens what the stores hold and takes its part in
@@ -80,6 +83,7 @@ func Start(cfg Config) (*Replica, error) {
 	r.reads.work = newKick()
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	r.last.Store(&status{due: -1})
+	r.settings.Store(&cfg.Settings)
 	r.guard = store.NewGuard(cfg.Stores.Log, cfg.Stores.Stable, r.fatal)
 	if err := r.startRaft(); err != nil {
 		r.cancel(err)
