@@ -58,6 +58,7 @@ type chance struct {
 	from *rand.ChaCha8
 }
 
+// Read fills p.
 func (c *chance) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,6 +167,7 @@ func (c *Cluster) logger(n *Node) hclog.Logger {
 // output writes log lines to the test's log.
 type output struct{ t testing.TB }
 
+// Write takes one line.
 func (o output) Write(p []byte) (int, error) {
 	o.t.Log(string(p[:len(p)-1]))
 	return len(p), nil
