@@ -174,5 +174,5 @@ func (s *State) deny(id string, wants []want, age, protection uint64) *command.D
 			l.denied++
 		}
 	}
-	return &command.Denied{ID: id, RetryAfter: wait, Position: position, BlockedBy: blockers}
+	return &command.Denied{ID: id, RetryAfter: wait, Position: max(1, position), BlockedBy: blockers}
 }

@@ -2,7 +2,7 @@ package limit_test
 
 import (
 	"bytes"
-	"fmt"
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -41,14 +41,21 @@ func seed() *rapid.Generator[uint64] {
 // drive is one random run.
 type drive struct {
 	*both
-	t      *rapid.T
+	t      reporter
 	dice   *dice
 	twin   *limit.State // the same records, never restored
 	record int
 	log    []command.Command
 }
 
-func newDrive(t *rapid.T) *drive {
+// reporter is what a run tells its end to.
+type reporter interface {
+	Helper()
+	Logf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func newDrive(t reporter) *drive {
 	d := &drive{both: newBoth(driveSettings()), t: t, twin: limit.New(), dice: newDice()}
 	d.twin.Apply(1, 1, command.Command{Header: command.Header{Term: 1}, Op: &command.Genesis{ClusterID: [16]byte{1}, Settings: driveSettings(), Rules: 1}})
 	return d
@@ -206,7 +213,10 @@ func (d *drive) drainAll() {
 func (d *drive) fail(format string, args ...any) {
 	d.t.Helper()
 	for i, c := range d.log {
-		op := fmt.Sprintf("%+v", c.Op)
+		op, err := json.Marshal(c.Op) // which follows pointers
+		if err != nil {
+			d.t.Fatalf("%v", err)
+		}
 		d.t.Logf("%3d %v term %d %v %s %s", i+2, time.Duration(c.Stamp), c.Term, c.Op.Kind(), c.ID, op)
 	}
 	d.t.Fatalf(format, args...)

@@ -152,11 +152,9 @@ func (s *State) decrement(op *command.Decrement) command.Result {
 		if l == nil {
 			continue
 		}
-		if l.set.Active {
-			s.returnAnonymous(l, e.Slots)
-			if op.Occupied > 0 {
-				l.sample(op.Occupied)
-			}
+		s.returnAnonymous(l, e.Slots)
+		if op.Occupied > 0 {
+			l.sample(op.Occupied)
 		}
 		found.Limits = append(found.Limits, s.show(l))
 	}

@@ -82,6 +82,9 @@ func (s *State) collectFirst() {
 		s.rearm(l)
 		return
 	}
+	for token, h := s.oldest(l.seq); h != nil; token, h = s.oldest(l.seq) {
+		s.freeHolding(l, token) // at most one: slots that nobody owns
+	}
 	s.forgetName(l)
 	s.limits.delete(pair{l.seq, 0})
 }

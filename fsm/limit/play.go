@@ -13,8 +13,6 @@ const graceOfTerm = 15e9
 type event struct {
 	due  int64
 	play func(*State)
-	// housekeeping can wait for a tick that something else needs.
-	housekeeping bool
 }
 
 // play moves time on to target. It returns false where the record's budget
@@ -83,6 +81,15 @@ func (s *State) spend() bool {
 // nextEvent returns what falls due first; of events at one instant, frees come
 // before protection, that before deadlines, lapses and forgetting.
 func (s *State) nextEvent() event {
+	e := s.nextDuty()
+	if h := s.nextHousekeeping(); h.due < e.due {
+		return h
+	}
+	return e
+}
+
+// nextDuty returns what falls due first of all that somebody may wait for.
+func (s *State) nextDuty() event {
 	first := event{due: never}
 	consider := func(e event) {
 		if e.due < first.due {
@@ -107,17 +114,18 @@ func (s *State) nextEvent() event {
 	if p, ok := s.lapses.min(); ok {
 		consider(event{due: max(int64(p.a), s.termStart+graceOfTerm), play: (*State).lapseFirst})
 	}
-	consider(s.nextHousekeeping())
 	return first
 }
 
+// nextHousekeeping returns what is to be forgotten first: it can wait for a
+// tick that something else needs.
 func (s *State) nextHousekeeping() event {
 	first := event{due: never}
 	if e, ok := s.ended.front(); ok {
-		first = event{due: e.at + s.settings.Remember, play: (*State).forgetFirst, housekeeping: true}
+		first = event{due: e.at + s.settings.Remember, play: (*State).forgetFirst}
 	}
 	if p, ok := s.unused.min(); ok && int64(p.a)+s.settings.ImplicitTTL < first.due {
-		first = event{due: int64(p.a) + s.settings.ImplicitTTL, play: (*State).collectFirst, housekeeping: true}
+		first = event{due: int64(p.a) + s.settings.ImplicitTTL, play: (*State).collectFirst}
 	}
 	return first
 }
@@ -129,14 +137,11 @@ func (s *State) NextDue() (at int64, ok bool) {
 	if len(s.marked) > 0 || len(s.jobs) > 0 {
 		return s.now, true
 	}
-	e := s.nextEvent()
-	if e.due == never {
-		return 0, false
+	at = s.nextDuty().due
+	if h := s.nextHousekeeping().due; h != never {
+		at = min(at, h+s.settings.TickInterval)
 	}
-	if e.housekeeping {
-		e.due += s.settings.TickInterval
-	}
-	return e.due, true
+	return at, at != never
 }
 
 // Busy tells whether there is a lease, a waiter, or a decaying limit that

@@ -287,14 +287,19 @@ func (s *State) keep(q *line, age uint64, keeps bool) {
 	}
 }
 
-// rekeep does so for all reservations on a limit whose decay was turned on or off.
+// rekeep does so for all reservations on a limit whose decay was turned on or
+// off: who lacks that limit may now be one that lacks nothing else.
 func (s *State) rekeep(l *limitRow) {
 	q := s.lines[l.seq]
 	if q == nil {
 		return
 	}
-	for _, r := range slices.Clone(q.reserves) {
+	protected := slices.Clone(q.reserves)
+	for _, r := range protected {
 		s.keep(q, r.age, !l.decays() || s.waiter(r.age).staged)
+	}
+	for _, r := range protected {
+		s.stage(s.waiter(r.age))
 	}
 	s.mark(l.seq)
 }

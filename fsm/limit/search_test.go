@@ -246,7 +246,8 @@ func (at *state) note(c command.Command, applied limit.Applied) {
 		at.places = slices.DeleteFunc(at.places, func(p place) bool { return p.id == o.ID })
 	}
 	at.leases = at.leases[:0]
-	for _, l := range at.real.Leases(limit.LeaseFilter{}, 0, all) {
+	leases, _ := at.real.Leases(limit.LeaseFilter{}, 0, all)
+	for _, l := range leases {
 		at.leases = append(at.leases, l.Token)
 	}
 }
@@ -263,7 +264,8 @@ func (at *state) find(id string) *place {
 // parks returns, by limit, who is parked there and neither parted nor protected.
 func (at *state) parks() map[string][]limit.Waiter {
 	parks := map[string][]limit.Waiter{}
-	for _, l := range at.real.Limits(limit.LimitFilter{}, "", all) {
+	limits, _ := at.real.Limits(limit.LimitFilter{}, "", all)
+	for _, l := range limits {
 		queue, _ := at.real.Queue(l.Name, 0, all)
 		for _, x := range queue {
 			if x.ParkedOn == l.Name && !x.Parted && !x.Protected {
@@ -307,7 +309,7 @@ func inLine(parks map[string][]limit.Waiter, age uint64) bool {
 // each limit that it names there is room for it even beside all reservations,
 // and nobody older is parked there.
 func (at *state) idle() error {
-	limits := at.real.Limits(limit.LimitFilter{}, "", all)
+	limits, _ := at.real.Limits(limit.LimitFilter{}, "", all)
 	for _, p := range at.places {
 		if !p.parted && at.fits(p, limits) {
 			return fmt.Errorf("%s waits, and could be granted\n%s", p.id, dump(at.real, nil))
