@@ -13,6 +13,7 @@ import (
 	"github.com/limitd/limitd/cluster/gossip"
 	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 // Config is all that a replica needs. Everything that touches time, network,
@@ -37,7 +38,8 @@ type Config struct {
 
 	// Settings are the replicated settings of a new cluster (semantics.md T8).
 	Settings command.Settings
-	// MaxRules is the highest rules version that this node can play; 0 means 1.
+	// MaxRules is the highest rules version that this node says it can play;
+	// default limit.Rules. Only a test says anything else.
 	MaxRules uint64
 
 	// Fatal ends the process (exit code 75) for a reason that the node must not
@@ -103,7 +105,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Raft.SnapshotInterval, 2*time.Minute)
 	or(&c.Raft.SnapshotThreshold, 65536)
 	or(&c.Raft.TrailingLogs, 131072)
-	or(&c.MaxRules, 1)
+	or(&c.MaxRules, limit.Rules)
 	if c.Settings == (command.Settings{}) {
 		c.Settings = command.DefaultSettings()
 	}

@@ -27,7 +27,11 @@ func (r *Replica) Transfer(ctx context.Context, name string) error {
 
 func (r *Replica) transferTo(name string) (raft.Future, error) {
 	if name == "" {
-		return r.raft.LeadershipTransfer(), nil
+		n, ok := r.heir()
+		if !ok {
+			return r.raft.LeadershipTransfer(), nil
+		}
+		name = n.ID
 	}
 	n, err := r.nodeNamed(name)
 	if err != nil {
@@ -37,6 +41,21 @@ func (r *Replica) transferTo(name string) (raft.Future, error) {
 		return nil, fmt.Errorf("node %q does not vote, so it cannot lead", name)
 	}
 	return r.raft.LeadershipTransferToServer(raft.ServerID(n.ID), raft.ServerAddress(n.Peer)), nil
+}
+
+// heir returns the voter that has the most entries of those that answer. raft
+// would choose by entries alone, and hand over to a node that is down.
+func (r *Replica) heir() (heir Node, ok bool) {
+	for _, n := range r.Nodes() {
+		answers := n.LastContact >= 0 && n.LastContact < r.cfg.Raft.Heartbeat
+		if n.ID == r.ID() || n.Role != Voter || !answers {
+			continue
+		}
+		if !ok || n.Applied > heir.Applied {
+			heir, ok = n, true
+		}
+	}
+	return heir, ok
 }
 
 // awaitOther waits until another leader is known.

@@ -259,3 +259,23 @@ func TestNoRulesComeIntoForceWhileOneNodeLacksThem(t *testing.T) {
 		})
 	})
 }
+
+func TestANodeMayMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		n := c.Followers()[0]
+		c.Stop(n)
+		n.Addr = "elsewhere:7481"
+		c.Restart(n)
+		c.Eventually("the new address to be taken over", func() bool {
+			for _, m := range c.Leader().R().Nodes() {
+				if m.Name == n.Name && m.Peer == "elsewhere:7481" && m.Role == cluster.Voter {
+					return true
+				}
+			}
+			return false
+		})
+		c.Kill(c.Leader()) // the node that moved is needed for a majority now
+		op(t, c, "", &command.Tick{}, 0)
+	})
+}

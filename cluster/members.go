@@ -7,7 +7,6 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/limitd/limitd/cluster/gossip"
-	"github.com/limitd/limitd/fsm/limit"
 )
 
 // watchMembers tells the others how this node stands, forms a cluster where
@@ -17,7 +16,6 @@ func (r *Replica) watchMembers() {
 	for {
 		wait := r.membership.wait()
 		r.removal.note(r.ID(), r.servers(), r.gossiped())
-		r.keepClusterID()
 		if reason := r.form(); reason != said {
 			said = reason
 			if reason != "" {
@@ -147,17 +145,6 @@ func (r *Replica) found(members []gossip.Member) error {
 	}
 	r.log.Info("formed a cluster", "servers", c.Servers)
 	return nil
-}
-
-// keepClusterID notes the cluster's id as soon as the state knows it.
-func (r *Replica) keepClusterID() {
-	var id [16]byte
-	r.View(func(s *limit.State) { id = s.ClusterID() })
-	if id != ([16]byte{}) {
-		if err := r.identity.learn(id); err != nil {
-			r.log.Error("this node's cluster", "err", err)
-		}
-	}
 }
 
 // removal remembers which members left raft's configuration, and in which

@@ -16,30 +16,47 @@ func (o observer) Applied(events []fsm.Event) {
 		return
 	}
 	r := o.r
-	r.heed(events)
+	stamp := r.heed(events)
 	for i := range events {
 		if len(events[i].Outcomes) > 0 {
 			r.calls.finish(&events[i])
 		}
+		if k := events[i].Kind; k == command.KindGenesis || k == command.KindUpdateSettings {
+			r.View(r.learn)
+		}
 	}
 	e := &events[len(events)-1]
 	r.ready.applied(e.Term)
-	r.last.Store(&status{index: e.Index, term: e.Term, time: e.Time, due: e.NextDue, busy: e.Busy})
+	stamp = max(stamp, e.Time, r.last.Load().stamp)
+	r.last.Store(&status{index: e.Index, time: e.Time, stamp: stamp, due: e.NextDue, busy: e.Busy})
 	r.progress.advance(e.Index)
 	r.applied.wake()
 }
 
-// heed takes the stamps into the bound. The instant is read after the state has
-// moved, so that an offset errs towards the past.
-func (r *Replica) heed(events []fsm.Event) {
+// learn takes over what the state says of the cluster as a whole.
+func (r *Replica) learn(s *limit.State) {
+	settings := s.Settings()
+	r.settings.Store(&settings)
+	if id := s.ClusterID(); r.identity.get() == ([16]byte{}) && id != ([16]byte{}) {
+		if err := r.identity.learn(id); err != nil {
+			r.log.Error("the cluster's id was not kept", "err", err)
+		}
+	}
+}
+
+// heed takes the stamps into the bound and returns the newest. The instant is
+// read after the state has moved, so that an offset errs towards the past.
+func (r *Replica) heed(events []fsm.Event) (newest int64) {
 	r.timeMu.Lock()
 	defer r.timeMu.Unlock()
 	at := r.cfg.Clock.Monotonic()
 	for i := range events {
 		if e := &events[i]; !wrongTerm(e.Result) {
 			r.bound.Heed(e.Term, e.Header.Stamp, at)
+			newest = max(newest, e.Header.Stamp)
 		}
 	}
+	return newest
 }
 
 func wrongTerm(result command.Result) bool {
@@ -54,7 +71,10 @@ func (o observer) Restored(s *limit.State) {
 	r.timeMu.Lock()
 	r.bound.Reset(s.Time(), r.cfg.Clock.Monotonic())
 	r.timeMu.Unlock()
-	st := &status{index: s.Index(), term: s.Term(), time: s.Time(), due: -1, busy: s.Busy()}
+	if s.ClusterID() != ([16]byte{}) {
+		r.learn(s)
+	}
+	st := &status{index: s.Index(), time: s.Time(), stamp: s.Time(), due: -1, busy: s.Busy()}
 	if due, ok := s.NextDue(); ok {
 		st.due = due
 	}

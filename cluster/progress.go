@@ -67,9 +67,13 @@ func (p *progress) drop(w *waiter) {
 // waiterHeap has the lowest index first.
 type waiterHeap []*waiter
 
-func (h waiterHeap) Len() int           { return len(h) }
+// Len is for container/heap.
+func (h waiterHeap) Len() int { return len(h) }
+
+// Less is for container/heap.
 func (h waiterHeap) Less(i, j int) bool { return h[i].index < h[j].index }
 
+// Swap is for container/heap.
 func (h waiterHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].at, h[j].at = i, j

@@ -13,6 +13,7 @@ import (
 	"github.com/limitd/limitd/cluster/gossip"
 	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/fsm"
+	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
 )
 
@@ -27,33 +28,55 @@ type Replica struct {
 	machine *fsm.FSM
 	guard   *store.Guard
 	links   *links
+	stats   stats
 
-	gate      gate // every proposal passes it
-	futures   gate // counts raft's futures that are waited for
-	calls     *calls
-	reads     reads
-	progress  progress
-	stats     stats
-	ready     readiness
-	disk      disk
-	removal   removal
-	identity  identity
-	session   string                                               // of this start
-	addresses atomic.Pointer[map[raft.ServerID]raft.ServerAddress] // by gossip
-	promise   atomic.Value                                         // string: whom this node agreed to form a cluster with
-	told      gossip.Tags                                          // what the others were told; of watchMembers alone
+	traffic
+	timing
+	office
+	standing
+	lifetime
+}
 
-	timeMu sync.Mutex
-	bound  clock.Bound // guarded by timeMu
+// traffic is what callers have under way.
+type traffic struct {
+	gate     gate // every proposal passes it
+	futures  gate // counts raft's futures that are waited for
+	calls    *calls
+	reads    reads
+	progress progress
+}
 
-	last    atomic.Pointer[status]
-	applied kick // wakes the tick loop of a leading tenure
+// timing is what this node knows of cluster time, and of what the state is due to do.
+type timing struct {
+	timeMu   sync.Mutex
+	bound    clock.Bound // guarded by timeMu
+	last     atomic.Pointer[status]
+	settings atomic.Pointer[command.Settings] // as the state has them
+	applied  kick                             // wakes the tick loop of a leading tenure
+}
 
+// office is who leads.
+type office struct {
 	tenure     atomic.Pointer[tenure] // set while this node leads and is open for business
 	leadership signal                 // the leader, or this node's tenure, changed
-	membership signal                 // raft's configuration may have changed
 	reopen     kick                   // the tenure ended though raft's term goes on
+}
 
+// standing is how this node stands among the others.
+type standing struct {
+	ready      readiness
+	disk       disk
+	identity   identity
+	session    string       // of this start
+	promise    atomic.Value // string: whom this node agreed to form a cluster with
+	told       gossip.Tags  // what the others were told; of watchMembers alone
+	removal    removal
+	addresses  atomic.Pointer[map[raft.ServerID]raft.ServerAddress] // by gossip
+	membership signal                                               // raft's configuration, or what gossip knows, may have changed
+}
+
+// lifetime ends the replica.
+type lifetime struct {
 	ctx    context.Context // ends when the replica closes
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup // every goroutine of this replica
@@ -63,10 +86,11 @@ type Replica struct {
 
 // status is what the last applied record left.
 type status struct {
-	index, term uint64
-	time        int64
-	due         int64
-	busy        bool
+	index uint64
+	time  int64
+	stamp int64 // the newest stamp that was applied
+	due   int64
+	busy  bool
 }
 
 // Start starts a replica: it opens what the stores hold and takes its part in
@@ -76,10 +100,11 @@ func Start(cfg Config) (*Replica, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	r := &Replica{cfg: cfg, log: cfg.Logger.Named("cluster"), calls: newCalls(), applied: newKick(), reopen: newKick()}
-	r.reads.work = newKick()
+	r := &Replica{cfg: cfg, log: cfg.Logger.Named("cluster")}
+	r.calls, r.applied, r.reopen, r.reads.work = newCalls(), newKick(), newKick(), newKick()
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	r.last.Store(&status{due: -1})
+	r.settings.Store(&cfg.Settings)
 	r.guard = store.NewGuard(cfg.Stores.Log, cfg.Stores.Stable, r.fatal)
 	if err := r.startRaft(); err != nil {
 		r.cancel(err)

@@ -75,8 +75,8 @@ func (r *Replica) lookUp(c command.Command) (a Answer, joined bool) {
 	return a, joined
 }
 
-// standing returns how the acquire id stands in this node's own state.
-func (r *Replica) standing(id string) (a Answer, known bool) {
+// place returns how the acquire id stands in this node's own state.
+func (r *Replica) place(id string) (a Answer, known bool) {
 	r.View(func(s *limit.State) {
 		a.Result, known = s.Acquire(id)
 		a.Index, a.Time = s.Index(), s.Time()
@@ -93,7 +93,7 @@ func (t *tenure) hold(ctx context.Context, id string, hold time.Duration) (Answe
 	r := t.r
 	call := r.calls.join(id)
 	defer r.calls.leave(id, call)
-	a, known := r.standing(id)
+	a, known := r.place(id)
 	w, waits := a.Result.(*command.Waiting)
 	if known && !waits {
 		return a, nil
@@ -122,7 +122,7 @@ func (r *Replica) overdue(id string, call *openCall) (Answer, error) {
 		return call.answer, nil
 	default:
 	}
-	a, known := r.standing(id)
+	a, known := r.place(id)
 	if !known {
 		return Answer{}, unknown(fmt.Errorf("acquire %q is not in the state", id))
 	}

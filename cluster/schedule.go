@@ -12,9 +12,10 @@ const never = int64(1<<63 - 1)
 // time in ns. It is pure: the tick loop fills it in and sleeps until next.
 type schedule struct {
 	// Of the state, as of the last record that was applied:
-	time int64 // cluster time
-	due  int64 // when something falls due; -1: nothing will
-	busy bool  // leases, waiters or non-empty decaying limits exist
+	time   int64 // cluster time
+	played int64 // the newest stamp that was applied; above time where its record was cut short
+	due    int64 // when something falls due; -1: nothing will
+	busy   bool  // leases, waiters or non-empty decaying limits exist
 
 	// Of this leader:
 	stamp   int64 // the newest that was proposed, by any record
@@ -45,8 +46,8 @@ func (s schedule) next() int64 {
 	if at == never {
 		return never
 	}
-	backlog := s.due >= 0 && s.due <= s.time
-	covered := s.stamp > s.time && s.stamp >= at
+	backlog := s.due >= 0 && s.due <= max(s.time, s.played)
+	covered := s.stamp > s.played && s.stamp >= at
 	if s.ticking || covered && !backlog {
 		at = max(at, s.stamp+s.settings.MaxBackdate/2)
 	}

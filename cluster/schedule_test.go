@@ -25,11 +25,13 @@ func TestSchedule(t *testing.T) {
 		{"a tick is under way", schedule{time: 10, due: 500, stamp: 490, tick: 490, ticking: true}, 540},
 		{"a tick just was", schedule{time: 499, due: 500, stamp: 499, tick: 499}, 504},
 		{"cut short: at once", schedule{time: 400, due: 400, stamp: 499, tick: 499}, 400},
+		{"cut short between events: at once", schedule{time: 400, played: 499, due: 450, stamp: 499, tick: 499}, 450},
 		{"cut short, a tick under way", schedule{time: 400, due: 400, stamp: 499, tick: 499, ticking: true}, 549},
 	} {
 		s := x.s
 		s.time *= ms
 		s.stamp *= ms
+		s.played = max(s.time, s.played*ms)
 		if s.tick != long {
 			s.tick *= ms
 		}

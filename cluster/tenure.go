@@ -27,9 +27,8 @@ type tenure struct {
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
 
-	stamp    atomic.Int64 // the newest that was proposed
-	ticking  atomic.Bool  // a tick is under way
-	settings atomic.Pointer[command.Settings]
+	stamp   atomic.Int64 // the newest that was proposed
+	ticking atomic.Bool  // a tick is under way
 }
 
 // reopenDelay is how long a leader waits before it tries its Barrier again.
@@ -93,7 +92,6 @@ func (r *Replica) openTenure(term uint64) (*tenure, error) {
 		t.cancel(err)
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
-	t.readSettings()
 	t.tasks.Go(t.tickLoop)
 	t.tasks.Go(t.interestLoop)
 	t.tasks.Go(t.announce)
@@ -150,11 +148,4 @@ func (t *tenure) announce() {
 	if _, err := t.r.propose(t.ctx, readRecord()); err != nil && t.ctx.Err() == nil {
 		t.r.log.Warn("the term's first record was not applied", "term", t.term, "err", err)
 	}
-}
-
-func (t *tenure) readSettings() {
-	t.r.View(func(s *limit.State) {
-		set := s.Settings()
-		t.settings.Store(&set)
-	})
 }

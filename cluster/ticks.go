@@ -42,9 +42,9 @@ func (t *tenure) schedule(lastTick int64) schedule {
 	ticking, stamp := t.ticking.Load(), t.stamp.Load()
 	st := t.r.last.Load()
 	return schedule{
-		time: st.time, due: st.due, busy: st.busy,
+		time: st.time, played: st.stamp, due: st.due, busy: st.busy,
 		stamp: stamp, tick: lastTick, ticking: ticking,
-		settings: *t.settings.Load(),
+		settings: *t.r.settings.Load(),
 	}
 }
 

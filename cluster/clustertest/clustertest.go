@@ -58,6 +58,7 @@ type chance struct {
 	from *rand.ChaCha8
 }
 
+// Read fills p.
 func (c *chance) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,6 +167,7 @@ func (c *Cluster) logger(n *Node) hclog.Logger {
 // output writes log lines to the test's log.
 type output struct{ t testing.TB }
 
+// Write takes one line.
 func (o output) Write(p []byte) (int, error) {
 	o.t.Log(string(p[:len(p)-1]))
 	return len(p), nil
@@ -192,6 +194,9 @@ func (c *Cluster) Stop(n *Node) {
 	}
 	c.hub.put(n.Stores.ID, setAlive(false))
 }
+
+// Cut cuts the link from one node to another; the way back stays.
+func (c *Cluster) Cut(from, to *Node) { c.net.Cut(from.Addr, to.Addr) }
 
 // Isolate cuts all links of a node.
 func (c *Cluster) Isolate(n *Node) { c.each(n, c.net.Cut) }

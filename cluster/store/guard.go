@@ -18,8 +18,15 @@ var (
 	ErrDamaged = errors.New("store: the data directory is damaged: empty it and let the node join as a new one")
 )
 
-// StallAfter is how long a write may take before it is taken for a hang.
-const StallAfter = 5 * time.Second
+// StallAfter is how long a write may take before it is taken for a hang. It is
+// counted in looks, not by the clock: a process that was stopped and goes on
+// has done nothing wrong.
+const StallAfter = stallLooks * stallEvery
+
+const (
+	stallEvery = 500 * time.Millisecond
+	stallLooks = 10
+)
 
 // A Guard makes every failure of the stores below it fatal. Its Log and Stable
 // are what raft is given. Close ends the watchdog.
@@ -29,7 +36,7 @@ type Guard struct {
 	fatal  func(error)
 
 	mu    sync.Mutex
-	ops   map[uint64]operation // writes under way, by number
+	ops   map[uint64]*operation // writes under way, by number
 	count uint64
 
 	stop chan struct{}
@@ -41,13 +48,14 @@ type Guard struct {
 type operation struct {
 	name  string
 	since time.Time
+	looks int // of the watchdog that met it
 }
 
 // NewGuard guards log and stable and starts the watchdog. fatal is told once
 // for each failure and should end the process: the failed call does not return
 // until the guard is closed, so that raft cannot go on from it.
 func NewGuard(log raft.LogStore, stable raft.StableStore, fatal func(error)) *Guard {
-	g := &Guard{log: log, stable: stable, fatal: fatal, ops: make(map[uint64]operation), stop: make(chan struct{})}
+	g := &Guard{log: log, stable: stable, fatal: fatal, ops: make(map[uint64]*operation), stop: make(chan struct{})}
 	g.done.Go(g.watch)
 	return g
 }
@@ -61,14 +69,14 @@ func (g *Guard) Close() error {
 
 // watch tells of a write that takes too long, once.
 func (g *Guard) watch() {
-	tick := time.NewTicker(StallAfter / 10)
+	tick := time.NewTicker(stallEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-g.stop:
 			return
 		case now := <-tick.C:
-			if op, late := g.oldest(now); late {
+			if op := g.look(); op != nil {
 				g.fatal(fmt.Errorf("%w: %s for %v", ErrStalled, op.name, now.Sub(op.since).Round(time.Millisecond)))
 				return
 			}
@@ -76,15 +84,16 @@ func (g *Guard) watch() {
 	}
 }
 
-func (g *Guard) oldest(now time.Time) (operation, bool) {
+// look counts the looks at each write, and returns one that hangs.
+func (g *Guard) look() (hangs *operation) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, op := range g.ops {
-		if now.Sub(op.since) >= StallAfter {
-			return op, true
+		if op.looks++; op.looks > stallLooks {
+			hangs = op
 		}
 	}
-	return operation{}, false
+	return hangs
 }
 
 // write runs one write under the watchdog; a failure is fatal.
@@ -92,7 +101,7 @@ func (g *Guard) write(name string, do func() error) error {
 	g.mu.Lock()
 	g.count++
 	n := g.count
-	g.ops[n] = operation{name: name, since: time.Now()}
+	g.ops[n] = &operation{name: name, since: time.Now()}
 	g.mu.Unlock()
 	err := do()
 	g.mu.Lock()

@@ -20,11 +20,17 @@ type Options struct {
 	Kind   Kind   // default Bolt
 	Rand   Reader // makes the id of a new node
 	Logger hclog.Logger
+	// Reserve is how many bytes of disk are kept to be given up when it is full;
+	// 0 keeps none. 64 MiB (ReserveSize) let a node start and compact its log.
+	Reserve int64
 }
 
 // ErrOtherStore says that the directory holds the log in the other kind of
 // store: opening an empty one beside it would forget acknowledged entries.
 var ErrOtherStore = errors.New("store: the data directory keeps its log in the other log_store")
+
+// ReserveSize is a reserve that is enough to start with a full disk.
+const ReserveSize = 64 << 20
 
 // lockTimeout is how long Open waits for another process to let go of the files.
 const lockTimeout = time.Second
@@ -40,6 +46,9 @@ func Open(dir string, o Options) (*Stores, error) {
 	}
 	id, err := nodeID(dir, o.Rand)
 	if err != nil {
+		return nil, err
+	}
+	if err := keepReserve(dir, o.Reserve, o.Logger); err != nil {
 		return nil, err
 	}
 	s := &Stores{ID: id, Dir: dir}

@@ -132,3 +132,31 @@ func TestFreeSpaceIsKnown(t *testing.T) {
 		t.Fatalf("%d %v", n, err)
 	}
 }
+
+func TestTheReserveIsTakenAndGivenUp(t *testing.T) {
+	dir := t.TempDir()
+	free, err := Free(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, reserveFile)
+	log := hclog.NewNullLogger()
+	if err := keepReserve(dir, 1<<20, log); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("with plenty of space: %v", err)
+	}
+	if err := keepReserve(dir, int64(min(free, 1<<50))*100, log); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Fatal("the reserve was kept though the disk has less than a quarter of it left")
+	}
+	if err := keepReserve(dir, int64(min(free, 1<<50))*100, log); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Fatal("a reserve was taken of a disk that lacks the space")
+	}
+}

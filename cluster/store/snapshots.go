@@ -73,7 +73,10 @@ type memorySink struct {
 	ended bool
 }
 
-func (k *memorySink) ID() string                        { return k.meta.ID }
+// ID names the snapshot.
+func (k *memorySink) ID() string { return k.meta.ID }
+
+// Write takes the next bytes.
 func (k *memorySink) Write(p []byte) (n int, err error) { return k.data.Write(p) }
 
 // Close makes the snapshot whole.
