@@ -185,3 +185,17 @@ func TestARecordThatIsTooBigIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestAnIDIsNotReusedForOtherContent while it waits.
+func TestAnIDIsNotReusedForOtherContent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		limitOf(t, c, "other", 1)
+		granted(t, op(t, c, "a", acquire("db", 0), 0))
+		op(t, c, "b", acquire("db", time.Minute), 0)
+		p, refused := op(t, c, "b", acquire("other", time.Minute), time.Minute).Result.(*command.Problem)
+		if !refused || p.Code != command.CodeIDReused {
+			t.Fatalf("got %#v", p)
+		}
+	})
+}

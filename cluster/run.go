@@ -56,23 +56,23 @@ func acquireOf(record []byte) (command.Command, bool, error) {
 	return c, true, nil
 }
 
-// lookUp returns the place of an acquire that waits already. Tries are not
-// looked up: they hardly ever meet their own id in the queue.
-func (r *Replica) lookUp(c command.Command) (Answer, bool) {
+// lookUp returns the place of an acquire that waits already, with this content.
+// Tries are not looked up: they hardly ever meet their own id in the queue.
+func (r *Replica) lookUp(c command.Command) (a Answer, joined bool) {
 	op, _ := c.Op.(*command.Acquire)
 	if op == nil || op.Wait <= 0 || c.ID == "" {
-		return Answer{}, false
+		return a, false
 	}
-	var a Answer
-	joins := false
 	r.View(func(s *limit.State) {
-		a.Result, joins = s.Joins(c.ID, op)
-		a.Index, a.Time = s.Index(), s.Time()
+		var w *command.Waiting
+		if w, joined = s.Joins(c.ID, op); joined {
+			a = Answer{Result: w, Index: s.Index(), Time: s.Time()}
+		}
 	})
-	if joins {
+	if joined {
 		r.stats.joined.Add(1)
 	}
-	return a, joins
+	return a, joined
 }
 
 // standing returns how the acquire id stands in this node's own state.

@@ -73,35 +73,39 @@ func (c *call) batch() error {
 
 // stretch returns how many operations at the head of list may overlap.
 func stretch(list []operation) int {
-	for n := 1; n < len(list); n++ {
-		for i := range n {
-			if !overlap(&list[i], &list[n]) {
-				return n
-			}
+	if list[0].acquire != nil {
+		return acquireStretch(list)
+	}
+	renews := list[0].op.Kind() == command.KindRenew
+	for n, o := range list {
+		if o.acquire != nil || (o.op.Kind() == command.KindRenew) != renews {
+			return n
 		}
 	}
 	return len(list)
 }
 
-// overlap tells whether nobody can tell the order of two operations.
-func overlap(x, y *operation) bool {
-	if x.acquire == nil || y.acquire == nil {
-		_, xRenews := x.op.(*command.Renew)
-		_, yRenews := y.op.(*command.Renew)
-		return x.acquire == nil && y.acquire == nil && xRenews == yRenews
-	}
-	a, b := &x.acquire.op, &y.acquire.op
-	if x.acquire.id == y.acquire.id || a.Missing == command.MissingCreate || b.Missing == command.MissingCreate {
-		return false
-	}
-	for _, e := range a.Entries {
-		for _, f := range b.Entries {
-			if e.Name == f.Name {
-				return false
+// acquireStretch is stretch for a list that begins with an acquire.
+func acquireStretch(list []operation) int {
+	ids, limits := map[string]bool{}, map[string]bool{}
+	for n, o := range list {
+		if o.acquire == nil || ids[o.acquire.id] || n > 0 && o.acquire.op.Missing == command.MissingCreate {
+			return n
+		}
+		ids[o.acquire.id] = true
+		for _, e := range o.acquire.op.Entries {
+			if limits[e.Name] {
+				return n
 			}
 		}
+		for _, e := range o.acquire.op.Entries {
+			limits[e.Name] = true
+		}
+		if o.acquire.op.Missing == command.MissingCreate {
+			return n + 1
+		}
 	}
-	return true
+	return len(list)
 }
 
 // runAll runs the operations of one stretch, a bounded number at a time. Those

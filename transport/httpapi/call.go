@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -179,7 +180,7 @@ func (c *call) readQuery(fault func(field, detail string)) {
 		fault("(query)", "cannot be read: "+err.Error())
 		return
 	}
-	for _, name := range slices.Sorted(keys(query)) {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		switch {
 		case !slices.Contains(c.route.query, name):
 			known := "none"

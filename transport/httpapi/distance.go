@@ -1,12 +1,6 @@
 package httpapi
 
-import (
-	"iter"
-	"maps"
-	"strings"
-)
-
-func keys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
+import "strings"
 
 // pathDistance tells how unlike a path and a route's pattern are: the edits
 // between their segments, a parameter being like anything.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/limitd/limitd/fsm/command"
@@ -17,13 +18,19 @@ import (
 type metrics struct {
 	handler  http.Handler
 	latency  *prometheus.HistogramVec
-	routes   [][6]prometheus.Observer // by route and status class; the last one: no route
+	table    []route
+	observed []observers // of latency, by route; the last one: no route
 	acquires *prometheus.CounterVec
 	outcomes [acquireOutcomes]prometheus.Counter
 	waited   prometheus.Histogram
 	open     prometheus.GaugeFunc
 	sizes    *sizes
 }
+
+// observers are a route's, by the class of the status; class 0 stands for calls
+// whose caller hung up. Each is made when it is needed first, so that nothing
+// is shown of what never happened.
+type observers [6]atomic.Pointer[prometheus.Observer]
 
 // Outcomes of an acquire, as the label outcome has them.
 const (
@@ -56,21 +63,12 @@ func newMetrics(a *API, table []route) *metrics {
 			Name: "limitd_open_waits",
 			Help: "Callers of this node that wait for a grant with their connection open.",
 		}, func() float64 { return float64(a.countWaits()) }),
-		sizes: newSizes(a.cfg.Backend),
+		sizes:    newSizes(a.cfg.Backend),
+		table:    table,
+		observed: make([]observers, len(table)+1),
 	}
 	for i, name := range [...]string{"granted", "waiting", "denied", "wait_expired", "refused"} {
 		m.outcomes[i] = m.acquires.WithLabelValues(name)
-	}
-	m.routes = make([][6]prometheus.Observer, len(table)+1)
-	for i := range m.routes {
-		pattern, method := "none", "none"
-		if i < len(table) {
-			pattern, method = table[i].pattern, table[i].method
-		}
-		for class := 1; class < 6; class++ {
-			m.routes[i][class] = m.latency.WithLabelValues(pattern, method, fmt.Sprintf("%dxx", class))
-		}
-		m.routes[i][0] = m.latency.WithLabelValues(pattern, method, "aborted")
 	}
 	return m
 }
@@ -86,11 +84,30 @@ func (m *metrics) register(r *prometheus.Registry) error {
 
 // observe counts an exchange that is over.
 func (m *metrics) observe(c *call, took time.Duration) {
-	row := len(m.routes) - 1
+	row := len(m.table)
 	if c.route != nil {
 		row = c.route.id
 	}
-	m.routes[row][c.status/100].Observe(took.Seconds())
+	class := c.status / 100
+	o := m.observed[row][class].Load()
+	if o == nil {
+		o = m.observer(row, class)
+	}
+	(*o).Observe(took.Seconds())
+}
+
+// observer makes the observer of a route and class of status.
+func (m *metrics) observer(row, class int) *prometheus.Observer {
+	pattern, method, status := "none", "none", "aborted"
+	if row < len(m.table) {
+		pattern, method = m.table[row].pattern, m.table[row].method
+	}
+	if class > 0 {
+		status = fmt.Sprintf("%dxx", class)
+	}
+	o := m.latency.WithLabelValues(pattern, method, status)
+	m.observed[row][class].Store(&o)
+	return &o
 }
 
 // acquired counts the outcome of an acquire.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -104,7 +105,7 @@ func newRouter(table []route) router {
 		}
 	}
 	for _, res := range all {
-		res.allow = strings.Join(slices.Sorted(keys(res.methods)), ", ")
+		res.allow = strings.Join(slices.Sorted(maps.Keys(res.methods)), ", ")
 	}
 	return r
 }

@@ -40,6 +40,7 @@ type world struct {
 	ops   []command.Command            // all that ran
 	fail  func(command.Command) error  // before it runs
 	after func(command.Command) error  // after it ran
+	stuck bool                         // nothing comes of anything
 
 	clusterErr error
 	notReady   []string
@@ -110,6 +111,10 @@ func (w *world) advance(d time.Duration) {
 }
 
 func (w *world) Run(ctx context.Context, c command.Command, hold time.Duration) (fsm.Answer, error) {
+	if w.stuck {
+		<-ctx.Done()
+		return fsm.Answer{}, ctx.Err()
+	}
 	answer, end, err := w.propose(ctx, c, hold)
 	if end == nil {
 		return answer, err

@@ -70,10 +70,16 @@ type CodeInfo struct {
 	After  int // seconds of Retry-After where nothing better is known; 0: no such header
 }
 
-// Codes returns the table of all codes, by status. It is the only place where
-// a code meets its HTTP status.
+// Codes returns the table of all codes, by status.
 func Codes() []CodeInfo {
-	return []CodeInfo{
+	t := table()
+	return t[:]
+}
+
+// table is the only place where a code meets its HTTP status. (An array stays
+// off the heap, and cannot be changed.)
+func table() [32]CodeInfo {
+	return [...]CodeInfo{
 		{CodeInvalidRequest, http.StatusBadRequest, "Invalid request", EffectNone, RetryNever, 0},
 		{CodeUnauthenticated, http.StatusUnauthorized, "Not authenticated", EffectNone, RetryNever, 0},
 		{CodePermissionDenied, http.StatusForbidden, "Permission denied", EffectNone, RetryNever, 0},
@@ -113,7 +119,7 @@ func Codes() []CodeInfo {
 // CodeInternal, under its own name.
 func (c Code) Info() CodeInfo {
 	internal := CodeInfo{}
-	for _, row := range Codes() {
+	for _, row := range table() {
 		if row.Code == c {
 			return row
 		}
