@@ -22,7 +22,9 @@ type bulk struct {
 
 func newBulk(t *testing.T, set command.LimitSettings) *bulk {
 	b := &bulk{t: t, state: limit.New(), now: 1e9, outcomes: map[string]command.Result{}}
-	b.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: command.DefaultSettings(), Rules: 1})
+	settings := command.DefaultSettings()
+	settings.DefaultTTL = 30e9
+	b.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: 1})
 	b.play("", &command.PutLimit{Name: "db", Settings: set})
 	return b
 }
@@ -104,9 +106,14 @@ func TestBulkDelete(t *testing.T) {
 // does nothing of its own, whoever sent it proposes it again, and nobody is
 // granted beside slots that are not counted free yet (T5, E1).
 func TestBulkExpiry(t *testing.T) {
+	t.Run("at the stamp", func(t *testing.T) { bulkExpiry(t, 30e9) })
+	t.Run("before what is backdated", func(t *testing.T) { bulkExpiry(t, 40e9) })
+}
+
+func bulkExpiry(t *testing.T, later int64) {
 	b := newBulk(t, command.LimitSettings{Slots: many, Active: true})
 	b.fill(many, 10)
-	b.now += 60e9
+	b.now += later
 	if _, ok := b.acquire("late", 0).(*command.NotRun); !ok {
 		t.Error("a record ran although its budget was used up")
 	}

@@ -19,6 +19,7 @@ type dice struct {
 	*rand.Rand
 	now    int64
 	term   uint64
+	queue  bool              // mostly a crowded queue, few changes of limits
 	tokens uint64            // the newest token that was seen
 	ages   map[string]uint64 // of acquires, by id
 }
@@ -26,6 +27,7 @@ type dice struct {
 // driveSettings keep everything short, so that it happens within a few steps.
 func driveSettings() command.Settings {
 	s := command.DefaultSettings()
+	s.TickInterval = 20 * unit
 	s.DefaultTTL, s.Remember, s.Patience, s.MaxBackdate = 40*unit, 100*unit, 8*unit, 2*unit
 	s.MaxImplicit, s.ImplicitTTL = 2, 60*unit
 	s.MaxWaiters, s.MaxRemembered, s.MaxLimits, s.MaxLeases = 8, 60, 5, 20
@@ -81,6 +83,10 @@ type draw func(*command.Header) command.Op
 // table lists the operations, the frequent ones several times.
 func (d *dice) table() []draw {
 	many := func(n int, f draw) []draw { return slices.Repeat([]draw{f}, n) }
+	if d.queue {
+		return slices.Concat(many(30, d.contend), many(24, d.release), many(4, d.cancel), many(4, d.part), many(8, d.interest),
+			many(8, d.tick), many(2, d.update), many(1, d.put), many(1, d.settings))
+	}
 	return slices.Concat(
 		many(14, d.acquire), many(7, d.release), many(3, d.cancel), many(2, d.renew), many(3, d.part), many(3, d.interest),
 		many(6, d.tick), many(5, d.update), many(2, d.put), many(1, d.delete), many(1, d.reset), many(1, d.force),
@@ -106,6 +112,18 @@ func (d *dice) acquire(h *command.Header) command.Op {
 	a.Anonymous = d.chance(8)
 	if d.chance(30) {
 		a.Family = [16]byte{byte(d.pick(1, 2))}
+	}
+	return a
+}
+
+// contend asks for a few slots of two limits of three, and waits.
+func (d *dice) contend(h *command.Header) command.Op {
+	h.ID = d.id()
+	a := &command.Acquire{TTL: 400 * unit, Wait: d.pick(0, 400, 400) * unit, Linger: 400 * unit, Missing: command.MissingSkip}
+	for _, name := range limitNames() {
+		if d.chance(60) {
+			a.Entries = append(a.Entries, command.Entry{Name: name, Slots: d.pick(1, 1, 2)})
+		}
 	}
 	return a
 }
