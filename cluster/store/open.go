@@ -119,7 +119,7 @@ func (s *Stores) useWAL(bolt *raftboltdb.BoltStore, log hclog.Logger) error {
 		return fmt.Errorf("make the log's directory: %w", err)
 	}
 	meta := &metadb.BoltMetaDB{} // the log leaves its own open when it is closed
-	w, err := wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")), wal.WithMetaStore(meta))
+	w, err := wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")), wal.WithMetaStore(meta), wal.WithSegmentFiler(newSegments(s.walDir())))
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the log: %w", err), meta.Close())
 	}
