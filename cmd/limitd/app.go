@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-
 	"github.com/limitd/limitd/fsm/limit"
 	"github.com/urfave/cli/v2"
 )
