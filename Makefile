@@ -56,6 +56,15 @@ fuzz:
 bench:
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+## faultclock: bin/limitd-faultclock, whose wall clock a test can step
+faultclock:
+	jepsen/faultclock/build.sh
+
+## show: the real binary through the scenes of jepsen/show; about ten minutes
+show: build faultclock
+	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
+	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
+
 ## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
 notices:
 	$(GO) -C tools run ./notices -root .. -tags $(TAGS) > THIRD_PARTY_NOTICES.new
