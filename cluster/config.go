@@ -64,7 +64,7 @@ type RaftOptions struct {
 	LeaderLease time.Duration // leader without a majority before it steps down; default 150 ms
 	// Commit is the longest that a follower stays behind the leader's commit
 	// index while nothing is written, which is what a linearizable read through
-	// a follower waits for; default 5 ms.
+	// a follower waits for; default 10 ms.
 	Commit time.Duration
 
 	SnapshotInterval  time.Duration // between looks whether a snapshot is due; default 2 min
@@ -101,7 +101,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Raft.Heartbeat, 250*time.Millisecond)
 	or(&c.Raft.Election, max(c.Raft.Heartbeat, 250*time.Millisecond))
 	or(&c.Raft.LeaderLease, min(c.Raft.Heartbeat, 150*time.Millisecond))
-	or(&c.Raft.Commit, 5*time.Millisecond)
+	or(&c.Raft.Commit, 10*time.Millisecond)
 	or(&c.Raft.SnapshotInterval, 2*time.Minute)
 	or(&c.Raft.SnapshotThreshold, 65536)
 	or(&c.Raft.TrailingLogs, 131072)

@@ -103,6 +103,10 @@ func Start(cfg Config) (*Replica, error) {
 	r := &Replica{cfg: cfg, log: cfg.Logger.Named("cluster")}
 	r.calls, r.applied, r.reopen, r.reads.work = newCalls(), newKick(), newKick(), newKick()
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
+	if cfg.Raft.TrailingLogs < cfg.Raft.SnapshotThreshold {
+		r.log.Warn("trailing_logs is below snapshot_threshold: where the newest snapshot is damaged, the one before it lacks its log",
+			"trailing_logs", cfg.Raft.TrailingLogs, "snapshot_threshold", cfg.Raft.SnapshotThreshold)
+	}
 	r.last.Store(&status{due: -1})
 	r.settings.Store(&cfg.Settings)
 	r.guard = store.NewGuard(cfg.Stores.Log, cfg.Stores.Stable, r.fatal)

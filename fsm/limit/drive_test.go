@@ -41,11 +41,10 @@ func seed() *rapid.Generator[uint64] {
 // drive is one random run.
 type drive struct {
 	*both
-	t      reporter
-	dice   *dice
-	twin   *limit.State // the same records, never restored
-	record int
-	log    []command.Command
+	t    reporter
+	dice *dice
+	twin *limit.State // the same records, never restored
+	log  []command.Command
 }
 
 // reporter is what a run tells its end to.

@@ -275,13 +275,15 @@ func (h *hashedReader) frame() ([]byte, error) {
 }
 
 // Rewrite copies a backup from r to w as it may be restored into a cluster:
-// tokens continue 2^40 further on, so that none is ever given twice (S2).
-func Rewrite(r io.Reader, w io.Writer) error {
+// tokens continue 2^40 further on, so that none is ever given twice (S2). It
+// returns the index of the last record that the backup holds: ages of waiters
+// and revisions of limits are such indexes, so the log must go on behind it.
+func Rewrite(r io.Reader, w io.Writer) (index uint64, err error) {
 	s, err := Restore(r)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s.lastToken += 1 << 40
 	s.term, s.termStart = 0, 0
-	return s.Snapshot().Write(w)
+	return s.index, s.Snapshot().Write(w)
 }
