@@ -96,7 +96,7 @@ func TestRewrite(t *testing.T) {
 		}
 	}
 	var backup bytes.Buffer
-	if err := limit.Rewrite(bytes.NewReader(snapshot(b.real)), &backup); err != nil {
+	if _, err := limit.Rewrite(bytes.NewReader(snapshot(b.real)), &backup); err != nil {
 		t.Fatal(err)
 	}
 	s, err := limit.Restore(&backup)
