@@ -14,8 +14,16 @@ import (
 // One copy is restored from a snapshot after every record, also in the middle of
 // what was cut. Their digests stay equal (E7), and in the end nothing is left (E6).
 func TestCutRecords(t *testing.T) {
+	cut := 0
 	for seed := range uint64(2) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { newCrowd(t, seed).run() })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := newCrowd(t, seed)
+			c.run()
+			cut += c.cut
+		})
+	}
+	if cut == 0 {
+		t.Error("no record was cut")
 	}
 }
 
@@ -97,8 +105,8 @@ func (c *crowd) run() {
 		c.play("", &command.Tick{})
 		c.compare()
 	}
-	if n := c.live.Counts(); n.Leases+n.Waiters+n.Remembered != 0 || c.cut == 0 {
-		c.t.Errorf("left %+v, and %d records were cut", n, c.cut)
+	if n := c.live.Counts(); n.Leases+n.Waiters+n.Remembered != 0 {
+		c.t.Errorf("left %+v", n)
 	}
 }
 
