@@ -21,12 +21,22 @@ func (o observer) Applied(events []fsm.Event) {
 		if len(events[i].Outcomes) > 0 {
 			r.calls.finish(&events[i])
 		}
+		if events[i].Kind == command.KindUpdateSettings {
+			r.settingsChanged()
+		}
 	}
 	e := &events[len(events)-1]
 	r.ready.applied(e.Term)
 	r.last.Store(&status{index: e.Index, term: e.Term, time: e.Time, due: e.NextDue, busy: e.Busy})
 	r.progress.advance(e.Index)
 	r.applied.wake()
+}
+
+// settingsChanged lets the tenure under way go by the new settings.
+func (r *Replica) settingsChanged() {
+	if t := r.tenure.Load(); t != nil {
+		t.readSettings()
+	}
 }
 
 // heed takes the stamps into the bound. The instant is read after the state has
