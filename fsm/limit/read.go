@@ -199,15 +199,15 @@ func (s *State) Acquire(id string) (command.Result, bool) {
 }
 
 // Joins returns the place of an acquire that already waits under this id with
-// this content; false where it does not, or where its place is parted: then it
-// takes a record to find out.
-func (s *State) Joins(id string, op *command.Acquire) (*command.Waiting, bool) {
+// this content; false where it does not, where its place is parted, or where
+// interest in it lapses in less than stays: then it takes a record.
+func (s *State) Joins(id string, op *command.Acquire, stays int64) (*command.Waiting, bool) {
 	r := s.requests.get(id)
 	if r == nil || r.state != requestWaiting || r.fingerprint != fingerprint(op) {
 		return nil, false
 	}
 	w := s.waiters.get(pair{r.ref, 0})
-	if w.parted {
+	if w.parted || max(w.lapse, s.termStart+graceOfTerm)-s.now < stays {
 		return nil, false
 	}
 	return s.showWaiting(w), true
