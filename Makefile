@@ -10,7 +10,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
 BENCH   ?= .
 
-.PHONY: all faultclock show build test check fmt vet lint notices-check race long fuzz bench notices clean
+.PHONY: all soak-limit faultclock show build test check fmt vet lint notices-check race long fuzz bench notices clean
 
 all: build test
 
@@ -84,3 +84,8 @@ faultclock:
 show: build faultclock
 	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
 	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
+
+## soak-limit: the state machine against its reference model, for hours
+soak-limit:
+	$(GO) test ./fsm/limit -run 'TestDrive|TestDecayExtremes' -rapid.checks=100000 -rapid.nofailfile -timeout 0
+	$(GO) test ./fsm/limit -run TestSearch -search.states=0 -timeout 0
