@@ -79,3 +79,15 @@ func TestAJoinedWaitIsOfInterest(t *testing.T) {
 		})
 	}
 }
+
+// A place with a short linger does not lapse while its call is open (A4).
+func TestAnOpenCallWithAShortLingerKeepsItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		sleep(t, 20*time.Second)
+		granted(t, op(t, c, "a", &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 1}}, TTL: 10 * second}, 0))
+		waits := acquire("db", time.Hour)
+		waits.Linger = second
+		granted(t, op(t, c, "b", waits, 30*time.Second))
+	})
+}
