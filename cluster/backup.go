@@ -57,6 +57,8 @@ func (r *Replica) Restore(ctx context.Context, backup io.Reader) error {
 		return fmt.Errorf("read the backup: %w", err)
 	}
 	defer spool.Close()
+	r.restoring.Lock()
+	defer r.restoring.Unlock()
 	r.gate.set(true)
 	defer r.gate.set(false)
 	err = r.gate.drain(ctx)
@@ -66,12 +68,17 @@ func (r *Replica) Restore(ctx context.Context, backup io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("%w: wait for proposals under way: %w", ErrNoLeader, err)
 	}
-	if t := r.tenure.Load(); t != nil {
-		defer r.reopen.wake()
-		r.tenure.Store(nil)
-		t.cancel(errRestored)
-	}
+	r.closeTenure()
+	defer r.closeTenure() // one that was opened meanwhile has the clock of before
 	return r.restore(ctx, meta, spool)
+}
+
+// closeTenure ends the tenure under way, and has a new one opened.
+func (r *Replica) closeTenure() {
+	if t := r.tenure.Swap(nil); t != nil {
+		t.cancel(errRestored)
+		r.reopen.wake()
+	}
 }
 
 // restore hands the rewritten backup to raft and waits until a majority has it.

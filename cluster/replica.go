@@ -49,6 +49,8 @@ type traffic struct {
 
 // timing is what this node knows of cluster time, and of what the state is due to do.
 type timing struct {
+	restoring sync.Mutex // held over a restore: one at a time
+
 	timeMu   sync.Mutex
 	bound    clock.Bound // guarded by timeMu
 	last     atomic.Pointer[status]
@@ -176,8 +178,12 @@ func (r *Replica) ID() string { return r.cfg.Stores.ID }
 func (r *Replica) View(read func(*limit.State)) { r.machine.View(read) }
 
 // Now returns a lower bound of cluster time, in ns, by this node's own clock;
-// false where it has applied nothing yet.
+// false until it has applied a record that was proposed since it started: what
+// its log tells of time may be as old as the time that it was down.
 func (r *Replica) Now() (int64, bool) {
+	if !r.ready.reached.Load() {
+		return 0, false
+	}
 	r.timeMu.Lock()
 	defer r.timeMu.Unlock()
 	return r.bound.At(r.cfg.Clock.Monotonic())
