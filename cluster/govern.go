@@ -171,7 +171,7 @@ func (m roster) refuse(k gossip.Member) string {
 		return fmt.Sprintf("it knows rules up to version %d, and %d is in force: upgrade it", k.Rules, m.rules)
 	case m.taken(k):
 		return fmt.Sprintf("its address %s or name %q belongs to a member with another id, whose data directory was lost or changed: remove that member first", k.Peer, k.Name)
-	case m.bars(k):
+	case k.Out || m.bars(k):
 		return "it was removed: start it anew to take it in again"
 	}
 	return ""

@@ -90,6 +90,7 @@ func TestWhoIsNotTakenIn(t *testing.T) {
 		{func(n *gossip.Member, m *roster) { m.rules = 2 }, "upgrade it"},
 		{func(n *gossip.Member, _ *roster) { n.Peer = "h2:1" }, "another id"},
 		{func(n *gossip.Member, _ *roster) { n.Name = "n2" }, "another id"},
+		{func(n *gossip.Member, _ *roster) { n.Out = true }, "start it anew"},
 		{func(_ *gossip.Member, m *roster) { m.bars = func(gossip.Member) bool { return true } }, "start it anew"},
 	} {
 		m, n := base(), member("d", "n3", "h3:1")

@@ -33,12 +33,48 @@ func (r *Replica) RemoveNode(ctx context.Context, name string) error {
 		return fmt.Errorf("%w: it handed over in order to be removed", ErrNotLeader)
 	}
 	r.noteMembers() // so that its absence will be noticed, however new it is
-	if err := t.r.await(ctx, r.raft.RemoveServer(raft.ServerID(n.ID), 0, changeTimeout)); err != nil {
+	f := r.raft.RemoveServer(raft.ServerID(n.ID), 0, changeTimeout)
+	if err := t.r.await(ctx, f); err != nil {
 		return fmt.Errorf("remove %q: %w", name, classify(err))
 	}
+	t.farewell(n, f.Index())
 	r.log.Info("membership", "change", "removed", "id", n.ID, "name", n.Name)
 	r.membership.notify()
 	return nil
+}
+
+// farewell sends a removed node the entry by which it was removed, at index.
+// raft tries that too, but not where another request to the node was on its
+// way; the node would then not know, and seek votes until it is stopped. To
+// raft there this is one more AppendEntries of the leader.
+func (t *tenure) farewell(n Node, index uint64) {
+	r, id := t.r, raft.ServerID(n.ID)
+	from := index
+	if p, ok := r.links.peer(id, t.term); ok && p.match > 0 && p.match < index {
+		from = p.match + 1
+	}
+	if index-from >= maxAppendEntries {
+		return // it is far behind, or dead; it will say that it finds no leader
+	}
+	var before raft.Log
+	if err := r.logs.GetLog(from-1, &before); err != nil {
+		return
+	}
+	self := r.links.EncodePeer("", r.links.local)
+	req := &raft.AppendEntriesRequest{
+		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(r.ID()), Addr: self},
+		Term:      t.term, Leader: self, PrevLogEntry: before.Index, PrevLogTerm: before.Term, LeaderCommitIndex: index,
+	}
+	for i := from; i <= index; i++ {
+		e := new(raft.Log)
+		if err := r.logs.GetLog(i, e); err != nil {
+			return
+		}
+		req.Entries = append(req.Entries, e)
+	}
+	if err := r.links.AppendEntries(id, raft.ServerAddress(n.Peer), req, new(raft.AppendEntriesResponse)); err != nil {
+		r.log.Debug("the removed node was not told", "name", n.Name, "err", err)
+	}
 }
 
 // Leave takes this node out of the cluster where it leads, else it returns

@@ -28,6 +28,7 @@ type Replica struct {
 	machine *fsm.FSM
 	guard   *store.Guard
 	links   *links
+	logs    raft.LogStore // what raft reads and writes
 	stats   stats
 
 	traffic
@@ -123,6 +124,7 @@ func (r *Replica) startRaft() error {
 	if err != nil {
 		return fmt.Errorf("make the log cache: %w", err)
 	}
+	r.logs = logs
 	if err := r.prepare(logs); err != nil {
 		return err
 	}

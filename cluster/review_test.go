@@ -40,3 +40,42 @@ func TestABackupOfALongerLogIsRestored(t *testing.T) {
 		}
 	})
 }
+
+// TestNewSettingsGuideTheLeader: what a record changed holds for the ticks of
+// the leader in office, too (T8).
+func TestNewSettingsGuideTheLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		granted(t, op(t, c, "a", &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 1}}, TTL: 3600 * second}, 0))
+		op(t, c, "", &command.UpdateSettings{Set: []command.SettingChange{{Setting: command.SettingTickInterval, Value: 20 * second}}}, 0)
+		sleep(t, 2*time.Second)
+		before := c.Leader().R().Counters().Ticks
+		sleep(t, time.Minute)
+		if ticks := c.Leader().R().Counters().Ticks - before; ticks > 4 {
+			t.Fatalf("%d ticks in a minute, and the interval is 20 s", ticks)
+		}
+	})
+}
+
+// TestAJoinedWaitIsOfInterest: a call that joins a wait shortly before its
+// interest lapses keeps the place (A4).
+func TestAJoinedWaitIsOfInterest(t *testing.T) {
+	for i, hold := range []time.Duration{0, 9 * time.Second, 9 * time.Second, 9 * time.Second, 9 * time.Second, 9 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			c := three(t, 1)
+			sleep(t, 15*time.Second+time.Duration(i)*time.Second) // at any time between two renewals
+			granted(t, op(t, c, "a", &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 1}}, TTL: 3600 * second}, 0))
+			op(t, c, "b", acquire("db", time.Hour), 0)
+			for range 2 {
+				sleep(t, 14*time.Second) // interest lasts for 15 s
+				a := op(t, c, "b", acquire("db", time.Hour), hold).Result
+				if _, waits := a.(*command.Waiting); !waits {
+					t.Fatalf("hold %v: the place was lost: %#v", hold, a)
+				}
+				if hold > 0 {
+					break // how long ago it was renewed by then depends
+				}
+			}
+		})
+	}
+}

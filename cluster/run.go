@@ -32,7 +32,10 @@ func (r *Replica) Run(ctx context.Context, record []byte, hold time.Duration) (A
 	if err != nil {
 		return Answer{}, err
 	}
-	a, joined := r.lookUp(c)
+	a, joined := Answer{}, false
+	if hold > 0 { // a call that does not stay open shows its interest by a record
+		a, joined = r.lookUp(c)
+	}
 	if !joined {
 		if a, err = r.propose(ctx, record); err != nil {
 			return Answer{}, err
@@ -56,7 +59,8 @@ func acquireOf(record []byte) (command.Command, bool, error) {
 	return c, true, nil
 }
 
-// lookUp returns the place of an acquire that waits already, with this content.
+// lookUp returns the place of an acquire that waits already, with this content,
+// and stays until the interest of open calls is next renewed.
 // Tries are not looked up: they hardly ever meet their own id in the queue.
 func (r *Replica) lookUp(c command.Command) (a Answer, joined bool) {
 	op, _ := c.Op.(*command.Acquire)
@@ -65,7 +69,7 @@ func (r *Replica) lookUp(c command.Command) (a Answer, joined bool) {
 	}
 	r.View(func(s *limit.State) {
 		var w *command.Waiting
-		if w, joined = s.Joins(c.ID, op); joined {
+		if w, joined = s.Joins(c.ID, op, int64(2*interestEvery)); joined {
 			a = Answer{Result: w, Index: s.Index(), Time: s.Time()}
 		}
 	})

@@ -14,7 +14,7 @@ import (
 func TestTagsTravelWhole(t *testing.T) {
 	want := Tags{
 		ID: "0b4c", Name: "n1", Peer: "127.0.0.1:7481", HTTP: "127.0.0.1:7480", Version: "0.1.0", NonVoter: true,
-		Rules: 3, Session: "s1", ClusterID: "c0ffee", State: true, Expect: 3, Promise: "0a00",
+		Rules: 3, Session: "s1", ClusterID: "c0ffee", State: true, Out: true, Expect: 3, Promise: "0a00",
 	}
 	b, err := want.encode()
 	if err != nil {

@@ -19,6 +19,7 @@ type Tags struct {
 	Session   string // of this start of the process; "" before the replica has spoken
 	ClusterID string // in hexadecimal, once known
 	State     bool   // it has raft state: a cluster exists
+	Out       bool   // it was removed from its cluster, and waits to be started anew
 	Expect    int    // bootstrap_expect
 	Promise   string // whom it agreed to form a cluster with
 }
@@ -41,7 +42,7 @@ var ErrTooLong = errors.New("gossip: the node's name and addresses are too long 
 // encode returns the tags as memberlist carries them:
 //
 //	1 byte format; then name, peer, http, version, session, cluster id and
-//	promise, each behind its length; then nonvoter and state, a byte each; then
+//	promise, each behind its length; then nonvoter, state and out, a byte each; then
 //	rules and expect as varints
 func (t Tags) encode() ([]byte, error) {
 	e := command.NewEncoder([]byte{tagsFormat})
@@ -50,6 +51,7 @@ func (t Tags) encode() ([]byte, error) {
 	}
 	e.Bool(t.NonVoter)
 	e.Bool(t.State)
+	e.Bool(t.Out)
 	e.Uint(t.Rules)
 	e.Int(int64(t.Expect))
 	if n := len(e.Bytes()); n > maxTags {
@@ -68,7 +70,7 @@ func decodeTags(id string, b []byte) (Tags, error) {
 	for _, s := range []*string{&t.Name, &t.Peer, &t.HTTP, &t.Version, &t.Session, &t.ClusterID, &t.Promise} {
 		*s = d.String()
 	}
-	t.NonVoter, t.State = d.Bool(), d.Bool()
+	t.NonVoter, t.State, t.Out = d.Bool(), d.Bool(), d.Bool()
 	t.Rules, t.Expect = d.Uint(), int(d.Int())
 	if err := d.Close(); err != nil {
 		return t, fmt.Errorf("gossip: read tags: %w", err)

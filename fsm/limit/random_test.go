@@ -190,14 +190,14 @@ func (d *dice) rate() command.Rate {
 
 func (d *dice) put(h *command.Header) command.Op {
 	d.key(h, 20)
-	return &command.PutLimit{Name: d.name(), Settings: d.limitSettings(), Mode: command.PutMode(d.pick(0, 1, 1, 1, 2))}
+	return &command.PutLimit{Name: d.name(), Settings: d.limitSettings(), Mode: command.PutMode(d.pick(0, 1, 1, 1, 2)), IfRevision: d.revision()}
 }
 
 func (d *dice) update(h *command.Header) command.Op {
 	d.key(h, 10)
-	u := &command.UpdateLimit{Name: d.name()}
+	u := &command.UpdateLimit{Name: d.name(), IfRevision: d.revision()}
 	s := d.limitSettings()
-	switch d.pick(0, 0, 0, 1, 2, 3, 3, 4, 5, 6, 7) {
+	switch d.pick(0, 0, 0, 1, 2, 3, 3, 4, 5, 6, 7, 8) {
 	case 0:
 		u.Slots = &s.Slots
 	case 1:
@@ -214,6 +214,11 @@ func (d *dice) update(h *command.Header) command.Op {
 	case 6:
 		name := d.name()
 		u.NewName = &name
+	case 8:
+		u.Labels = &command.LabelPatch{Clear: d.chance(30), Delete: []string{d.name()}}
+		if d.chance(70) {
+			u.Labels.Set = []command.Pair{{Key: d.name(), Value: d.id()}}
+		}
 	case 7:
 		u.Slots, u.Rate, u.Active = &s.Slots, &s.Rate, &s.Active
 	}
@@ -222,7 +227,16 @@ func (d *dice) update(h *command.Header) command.Op {
 
 func (d *dice) delete(h *command.Header) command.Op {
 	d.key(h, 10)
-	return &command.DeleteLimit{Name: d.name()}
+	return &command.DeleteLimit{Name: d.name(), IfRevision: d.revision()}
+}
+
+// revision is mostly none, and else one that the limit may have.
+func (d *dice) revision() *uint64 {
+	if !d.chance(15) {
+		return nil
+	}
+	r := uint64(d.pick(2, 3, 4, 5, 6))
+	return &r
 }
 
 func (d *dice) reset(h *command.Header) command.Op {

@@ -14,7 +14,7 @@ import (
 
 var (
 	searchWaiters = flag.Int("search.waiters", 0, "how many waiters a scope of the exhaustive search may see (0: each scope's own number)")
-	searchStates  = flag.Int("search.states", 150, "how many states of a scope the exhaustive search visits at most (0: all)")
+	searchStates  = flag.Int("search.states", 100, "how many states of a scope the exhaustive search visits at most (0: all)")
 )
 
 // TestSearch walks, breadth first, through every state that the queue can get
