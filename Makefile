@@ -10,7 +10,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
 BENCH   ?= .
 
-.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show notices clean
+.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show soak-limit notices clean
 
 all: build test
 
@@ -75,3 +75,8 @@ notices-check:
 
 clean:
 	rm -rf bin data
+
+## soak-limit: the state machine against its reference model, for hours
+soak-limit:
+	$(GO) test ./fsm/limit -run 'TestDrive|TestDecayExtremes' -rapid.checks=100000 -rapid.nofailfile -timeout 0
+	$(GO) test ./fsm/limit -run TestSearch -search.states=0 -timeout 0

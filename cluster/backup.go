@@ -59,7 +59,11 @@ func (r *Replica) Restore(ctx context.Context, backup io.Reader) error {
 	defer spool.Close()
 	r.gate.set(true)
 	defer r.gate.set(false)
-	if err := r.gate.drain(ctx); err != nil {
+	err = r.gate.drain(ctx)
+	if err == nil { // a caller that went away leaves its record with raft: it must not be run after the restore, stamped before it
+		err = r.futures.drain(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: wait for proposals under way: %w", ErrNoLeader, err)
 	}
 	if t := r.tenure.Load(); t != nil {

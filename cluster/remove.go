@@ -63,7 +63,7 @@ func (t *tenure) farewell(n Node, index uint64) {
 	self := r.links.EncodePeer("", r.links.local)
 	req := &raft.AppendEntriesRequest{
 		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(r.ID()), Addr: self},
-		Term:      t.term, Leader: self, PrevLogEntry: before.Index, PrevLogTerm: before.Term, LeaderCommitIndex: index,
+		Term:      t.term, PrevLogEntry: before.Index, PrevLogTerm: before.Term, LeaderCommitIndex: index,
 	}
 	for i := from; i <= index; i++ {
 		e := new(raft.Log)

@@ -81,7 +81,7 @@ func (n *Snapshot) Index() uint64 { return n.frozen.index }
 // Write writes the snapshot to w.
 func (n *Snapshot) Write(w io.Writer) error {
 	sum := sha256.New()
-	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)
+	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
 	out.WriteString(snapshotMagic)
 	out.WriteByte(snapshotFormat)
 	if err := n.frames(out); err != nil {
@@ -175,7 +175,7 @@ func (f *framer) write(b []byte) {
 // limitd does not know.
 func Restore(r io.Reader) (*State, error) {
 	s := New()
-	in := &hashedReader{in: bufio.NewReaderSize(r, 1<<20), sum: sha256.New()}
+	in := &hashedReader{in: bufio.NewReaderSize(r, 1<<16), sum: sha256.New()}
 	if err := s.read(in); err != nil {
 		return nil, fmt.Errorf("restore a snapshot: %w", err)
 	}
