@@ -2,7 +2,7 @@
 # `make check` wants a C compiler for the race detector.
 
 GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0-dev)
 # raft and memberlist count into hashicorp/go-metrics with this tag; without it
 # they use a compatible older package. Both work.
 TAGS    := hashicorpmetrics
@@ -10,7 +10,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
 BENCH   ?= .
 
-.PHONY: all soak-limit faultclock show build test check fmt vet lint notices-check race long fuzz bench notices clean
+.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show soak-limit notices clean
 
 all: build test
 
@@ -75,15 +75,6 @@ notices-check:
 
 clean:
 	rm -rf bin data
-
-## faultclock: bin/limitd-faultclock, whose wall clock a test can step
-faultclock:
-	jepsen/faultclock/build.sh
-
-## show: the scenes that limitd has to survive, with real processes (about 8 minutes)
-show: build faultclock
-	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
-	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
 
 ## soak-limit: the state machine against its reference model, for hours
 soak-limit:

@@ -15,7 +15,7 @@ func (r *Replica) watchMembers() {
 	said := ""
 	for {
 		wait := r.membership.wait()
-		r.removal.note(r.ID(), r.servers(), r.gossiped())
+		r.noteMembers()
 		if reason := r.form(); reason != said {
 			said = reason
 			if reason != "" {
@@ -145,6 +145,14 @@ func (r *Replica) found(members []gossip.Member) error {
 	}
 	r.log.Info("formed a cluster", "servers", c.Servers)
 	return nil
+}
+
+// noteMembers looks at the configuration and at gossip, and remembers who was
+// removed since it last did.
+func (r *Replica) noteMembers() ([]raft.Server, []gossip.Member) {
+	servers, known := r.servers(), r.gossiped()
+	r.removal.note(r.ID(), servers, known)
+	return servers, known
 }
 
 // removal remembers which members left raft's configuration, and in which

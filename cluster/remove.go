@@ -32,6 +32,7 @@ func (r *Replica) RemoveNode(ctx context.Context, name string) error {
 		}
 		return fmt.Errorf("%w: it handed over in order to be removed", ErrNotLeader)
 	}
+	r.noteMembers() // so that its absence will be noticed, however new it is
 	f := r.raft.RemoveServer(raft.ServerID(n.ID), 0, changeTimeout)
 	if err := t.r.await(ctx, f); err != nil {
 		return fmt.Errorf("remove %q: %w", name, classify(err))
@@ -62,7 +63,7 @@ func (t *tenure) farewell(n Node, index uint64) {
 	self := r.links.EncodePeer("", r.links.local)
 	req := &raft.AppendEntriesRequest{
 		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(r.ID()), Addr: self},
-		Term:      t.term, Leader: self, PrevLogEntry: before.Index, PrevLogTerm: before.Term, LeaderCommitIndex: index,
+		Term:      t.term, PrevLogEntry: before.Index, PrevLogTerm: before.Term, LeaderCommitIndex: index,
 	}
 	for i := from; i <= index; i++ {
 		e := new(raft.Log)

@@ -27,6 +27,7 @@ type failure struct {
 	hint string // what to do about it; may be empty
 }
 
+// Error returns what went wrong, without the hint.
 func (f *failure) Error() string { return f.text }
 
 func failf(code int, format string, args ...any) *failure {

@@ -22,10 +22,12 @@ import (
 // backend gives the HTTP API what it runs on: this node, wherever the leader is.
 type backend struct{ node *forward.Node }
 
+// Run has cmd applied exactly once for its id (forward.Node.Run).
 func (b backend) Run(ctx context.Context, cmd command.Command, hold time.Duration) (fsm.Answer, error) {
 	return b.node.Run(ctx, cmd, hold)
 }
 
+// Read calls read with the state as it is now, or as this node has it.
 func (b backend) Read(ctx context.Context, stale bool, read func(*limit.State)) (httpapi.Position, error) {
 	at, err := b.node.Read(ctx, stale, read)
 	return httpapi.Position(at), err
@@ -38,6 +40,7 @@ type snapshots struct {
 }
 
 // Save writes a state that holds all that was answered before Save was called.
+// Save writes the state as it is now to w, without stalling anybody.
 func (s snapshots) Save(ctx context.Context, w io.Writer) error {
 	if err := s.node.Refresh(ctx); err != nil {
 		return err
@@ -45,6 +48,7 @@ func (s snapshots) Save(ctx context.Context, w io.Writer) error {
 	return s.replica.Freeze().Write(w)
 }
 
+// Restore has the leader replace the cluster's state by the snapshot in r.
 func (s snapshots) Restore(ctx context.Context, r io.Reader) error { return s.node.Restore(ctx, r) }
 
 // operations are what the API's routes about the cluster do.
