@@ -35,6 +35,7 @@ func (t *tenure) govern(said map[string]string) {
 	var rules uint64
 	r.View(func(s *limit.State) { rules = s.Rules() })
 	servers, known := r.servers(), r.gossiped()
+	r.noteRemovals() // after the configuration was read: who is missing in it is known as removed
 	m := roster{self: r.ID(), cluster: r.identity.hex(), rules: rules, servers: servers, known: known, bars: r.removal.bars, caughtUp: t.caughtUp}
 	c, refused := m.next()
 	for id, why := range refused {

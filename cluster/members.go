@@ -15,7 +15,7 @@ func (r *Replica) watchMembers() {
 	said := ""
 	for {
 		wait := r.membership.wait()
-		r.removal.note(r.ID(), r.servers(), r.gossiped())
+		r.noteRemovals()
 		if reason := r.form(); reason != said {
 			said = reason
 			if reason != "" {
@@ -157,10 +157,22 @@ type removal struct {
 	self    bool              // this node was removed
 }
 
-// note compares the configuration with the last one.
-func (m *removal) note(self string, servers []raft.Server, known []gossip.Member) {
+// noteRemovals looks who left the configuration.
+func (r *Replica) noteRemovals() {
+	r.removal.note(r.ID(), r.servers, func() []gossip.Member {
+		if r.cfg.Gossip == nil {
+			return nil
+		}
+		return r.cfg.Gossip.Members()
+	})
+}
+
+// note compares the configuration with the last one. It reads both under its
+// lock, so that an older one never comes after a newer one.
+func (m *removal) note(self string, configuration func() []raft.Server, heard func() []gossip.Member) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	servers, known := configuration(), heard()
 	now := make(map[raft.ServerID]bool, len(servers))
 	for _, s := range servers {
 		now[s.ID] = true
