@@ -10,7 +10,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
 BENCH   ?= .
 
-.PHONY: all faultclock show build test check fmt vet lint notices-check race long fuzz bench notices clean
+.PHONY: all soak-limit faultclock show build test check fmt vet lint notices-check race long fuzz bench notices clean
 
 all: build test
 
@@ -56,6 +56,15 @@ fuzz:
 bench:
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+## faultclock: bin/limitd-faultclock, whose wall clock a test can step
+faultclock:
+	jepsen/faultclock/build.sh
+
+## show: the real binary through the scenes of jepsen/show; about ten minutes
+show: build faultclock
+	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
+	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
+
 ## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
 notices:
 	$(GO) -C tools run ./notices -root .. -tags $(TAGS) > THIRD_PARTY_NOTICES.new
@@ -75,3 +84,8 @@ faultclock:
 show: build faultclock
 	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
 	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
+
+## soak-limit: the state machine against its reference model, for hours
+soak-limit:
+	$(GO) test ./fsm/limit -run 'TestDrive|TestDecayExtremes' -rapid.checks=100000 -rapid.nofailfile -timeout 0
+	$(GO) test ./fsm/limit -run TestSearch -search.states=0 -timeout 0

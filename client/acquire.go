@@ -97,7 +97,7 @@ func (a *acquiring) underOneID(ctx context.Context) (*Lease, error) {
 	if !grant.HasLease() {
 		return lease, nil
 	}
-	span := time.Duration(grant.Waited) + safeSpan(lease.ttl)
+	span := safeSpan(time.Duration(grant.Waited) + lease.ttl)
 	if a.datable(grant, span) {
 		a.c.keeper.keep(lease, a.first, span)
 		return lease, nil
@@ -109,9 +109,12 @@ func (a *acquiring) underOneID(ctx context.Context) (*Lease, error) {
 	return lease, nil
 }
 
-// safeSpan is how long a lease of ttl may be trusted: ttl less the margin.
-func safeSpan(ttl time.Duration) time.Duration {
-	return ttl - ttl/100 - 10*time.Millisecond
+// safeSpan is how much of a span of the cluster's time may be trusted to last
+// here: all but the margin. Clocks whose rates differ by a hundredth drift apart
+// over the wait in the queue as well as over the TTL, so the margin is one of
+// both together.
+func safeSpan(cluster time.Duration) time.Duration {
+	return cluster - cluster/100 - 10*time.Millisecond
 }
 
 // datable tells whether the grant's end can be computed from what is known:
@@ -126,7 +129,7 @@ func (a *acquiring) ask(ctx context.Context) (*wire.Grant, error) {
 	c := a.c
 	x := exchange{path: "/v1/acquire", body: encode(a.r.body(c.cfg, a.id, a.wait)), timeout: c.cfg.Timeout}
 	// A node may add up to 2 s to a wait, so as to tell its end.
-	x.silence = min(c.cfg.Hold, a.wait+2*time.Second) + c.cfg.Timeout + time.Second
+	x.silence = min(c.cfg.Hold, a.wait+2*time.Second) + c.cfg.Timeout + grace
 	a.first = c.cfg.Clocks()
 	a.last, a.answered = a.first, a.first
 	for tries := 1; ; tries++ {

@@ -22,7 +22,7 @@
 //
 //	(the instant before the acquire was first sent) + waited + TTL - margin
 //	(the instant before the renewal was sent)       +          TTL - margin
-//	margin = 1 % of TTL + 10 ms
+//	margin = 1 % of (waited + TTL) + 10 ms, or of the TTL after a renewal
 //
 // where waited is the cluster's own measure of how long the acquire stood in
 // the queue. Instants are read from two clocks, and the one that advanced more
@@ -30,8 +30,8 @@
 // a sleeping machine nor a corrected clock makes a lease look younger. A grant
 // that cannot be dated so is renewed before Acquire returns it: where the
 // program chose the id, and another process may have sent it first; where
-// waited exceeds the TTL; where the end computed has passed. The margin is what
-// the rates of two machines' clocks may differ by.
+// waited exceeds the TTL; where the end computed has passed. So the rates of two
+// machines' clocks may differ by a hundredth.
 //
 // With the default TTL of 60 s that is 0.61 s before the cluster can grant
 // again, if every renewal since the last 60 s failed. Renewals are sent a third
@@ -49,7 +49,7 @@
 // Lease.Context are right at once. To exclude a late write altogether, send
 // Lease.Token with it, and have the thing that is written to refuse tokens below
 // the highest it has seen. That is exact for a limit of one slot, and for
-// numbered limits with the highest token kept for each of Granted.Ordinals; of
+// numbered limits with the highest token kept for each ordinal (Lease.Limits); of
 // the holders of a plain limit with more slots none is the rightful one alone.
 package client
 
@@ -88,8 +88,10 @@ type Config struct {
 	// again; a node that was cut off is noticed that late. Default 8 s; at most
 	// 10 s, so that the place in the queue does not lapse (15 s) meanwhile.
 	Hold time.Duration
-	// Timeout is how long a node may try on the client's behalf, beside waiting.
-	// Default 3 s. Shorter, and a leader change shows as a failed try.
+	// Timeout is how long a node may try on the client's behalf, beside waiting;
+	// then, or when it was silent for half a second more, the next node is asked
+	// the same again. Default 1.5 s: a change of leaders takes less, and a node
+	// that hangs holds nobody up for long.
 	Timeout time.Duration
 	// GiveUp is how long no node may give an answer before a call fails with
 	// ErrUnreachable. Default 0: only the end of its ctx fails it.
@@ -119,7 +121,7 @@ func (c Config) withDefaults() Config {
 		c.Hold = 8 * time.Second
 	}
 	if c.Timeout <= 0 {
-		c.Timeout = 3 * time.Second
+		c.Timeout = 1500 * time.Millisecond
 	}
 	if c.Remember <= 10*time.Second {
 		c.Remember = time.Minute
@@ -242,6 +244,8 @@ const (
 	afterward = 10 * time.Second
 	// closeWait is how long Close leaves it.
 	closeWait = 2 * time.Second
+	// grace is how long an answer may be on its way.
+	grace = 500 * time.Millisecond
 	// maxLater bounds how much is done in the background at once. What is
 	// beyond is left to lapse: the cluster ends waits and leases by itself.
 	maxLater = 256
@@ -272,7 +276,7 @@ func (c *Client) later(x exchange) {
 
 // quick is an exchange that a node answers at once.
 func (c *Client) quick(path string, body any) exchange {
-	return exchange{path: path, body: encode(body), timeout: c.cfg.Timeout, silence: c.cfg.Timeout + time.Second}
+	return exchange{path: path, body: encode(body), timeout: c.cfg.Timeout, silence: c.cfg.Timeout + grace}
 }
 
 // cancelLater sees to it that nothing comes of the acquire id, or is kept.

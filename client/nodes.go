@@ -32,8 +32,10 @@ func parseNodes(addresses []string, first int) (*nodes, error) {
 		}
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, &Error{Code: ErrInvalid, RetryAfter: -1, Cause: err,
-				Detail: fmt.Sprintf("the address %q is neither a URL nor host:port", a), Hint: "write http://127.0.0.1:7480"}
+			return nil, &Error{
+				Code: ErrInvalid, RetryAfter: -1, Cause: err,
+				Detail: fmt.Sprintf("the address %q is neither a URL nor host:port", a), Hint: "write http://127.0.0.1:7480",
+			}
 		}
 		u.Path = strings.TrimSuffix(u.Path, "/")
 		n.list = append(n.list, node{url: u})

@@ -52,14 +52,18 @@ func (r *Replica) Restore(ctx context.Context, backup io.Reader) error {
 	if _, err := r.leading(ctx); err != nil {
 		return err
 	}
-	spool, size, err := r.rewrite(backup)
+	spool, meta, err := r.rewrite(backup)
 	if err != nil {
 		return fmt.Errorf("read the backup: %w", err)
 	}
 	defer spool.Close()
 	r.gate.set(true)
 	defer r.gate.set(false)
-	if err := r.gate.drain(ctx); err != nil {
+	err = r.gate.drain(ctx)
+	if err == nil { // a caller that went away leaves its record with raft: it must not be run after the restore, stamped before it
+		err = r.futures.drain(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: wait for proposals under way: %w", ErrNoLeader, err)
 	}
 	if t := r.tenure.Load(); t != nil {
@@ -67,7 +71,6 @@ func (r *Replica) Restore(ctx context.Context, backup io.Reader) error {
 		r.tenure.Store(nil)
 		t.cancel(errRestored)
 	}
-	meta := &raft.SnapshotMeta{Version: 1, Index: 1, Term: 1, Size: size}
 	return r.restore(ctx, meta, spool)
 }
 
@@ -115,24 +118,29 @@ func (f *restoring) Error() error {
 }
 
 // rewrite copies the backup, with its tokens moved on, to where raft can read
-// it: a file of the data directory, or memory where there is none.
-func (r *Replica) rewrite(backup io.Reader) (io.ReadCloser, int64, error) {
+// it: a file of the data directory, or memory where there is none. raft lets
+// the log go on behind the index that meta names, and behind its own.
+func (r *Replica) rewrite(backup io.Reader) (spool io.ReadCloser, meta *raft.SnapshotMeta, err error) {
+	meta = &raft.SnapshotMeta{Version: 1, Term: 1}
 	if r.cfg.Stores.Dir == "" {
 		var b bytes.Buffer
-		if err := limit.Rewrite(backup, &b); err != nil {
-			return nil, 0, err
+		if meta.Index, err = limit.Rewrite(backup, &b); err != nil {
+			return nil, nil, err
 		}
-		return io.NopCloser(&b), int64(b.Len()), nil
+		meta.Size = int64(b.Len())
+		return io.NopCloser(&b), meta, nil
 	}
 	f, err := os.CreateTemp(r.cfg.Stores.Dir, ".restore-*")
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
-	err = errors.Join(os.Remove(f.Name()), limit.Rewrite(backup, f)) // the open file lives on without its name
-	size, serr := f.Seek(0, io.SeekCurrent)
-	_, rerr := f.Seek(0, io.SeekStart)
-	if err = errors.Join(err, serr, rerr); err != nil {
-		return nil, 0, errors.Join(err, f.Close())
+	err = os.Remove(f.Name()) // the open file lives on without its name
+	var werr, serr, rerr error
+	meta.Index, werr = limit.Rewrite(backup, f)
+	meta.Size, serr = f.Seek(0, io.SeekCurrent)
+	_, rerr = f.Seek(0, io.SeekStart)
+	if err = errors.Join(err, werr, serr, rerr); err != nil {
+		return nil, nil, errors.Join(err, f.Close())
 	}
-	return f, size, nil
+	return f, meta, nil
 }

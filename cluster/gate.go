@@ -41,7 +41,7 @@ func (g *gate) enter(ctx context.Context) error {
 func (g *gate) leave() {
 	g.mu.Lock()
 	g.inside--
-	tell := g.inside == 0 && (g.shut || g.closed)
+	tell := g.inside == 0
 	g.mu.Unlock()
 	if tell {
 		g.changed.notify()

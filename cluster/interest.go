@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -32,9 +33,14 @@ func (t *tenure) interestLoop() {
 
 func (t *tenure) showInterest() {
 	for ages := range slices.Chunk(t.r.calls.ages(), interestChunk) {
-		record := command.Encode(command.Command{Op: &command.Interest{Ages: ages}})
-		if _, err := t.r.propose(t.ctx, record); err != nil && t.ctx.Err() == nil {
-			t.r.log.Warn("interest in waiting calls was not renewed", "calls", len(ages), "err", err)
-		}
+		t.interest(t.ctx, ages)
+	}
+}
+
+// interest proposes one record for the waiters of these ages.
+func (t *tenure) interest(ctx context.Context, ages []uint64) {
+	record := command.Encode(command.Command{Op: &command.Interest{Ages: ages}})
+	if _, err := t.r.propose(ctx, record); err != nil && ctx.Err() == nil {
+		t.r.log.Warn("interest in waiting calls was not renewed", "calls", len(ages), "err", err)
 	}
 }

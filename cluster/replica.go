@@ -192,6 +192,10 @@ func (r *Replica) AwaitApplied(ctx context.Context, index uint64) error {
 	return nil
 }
 
+// Freeze returns this node's own state as it is, to be written while records go
+// on being applied.
+func (r *Replica) Freeze() *limit.Snapshot { return r.machine.Freeze() }
+
 // Digest returns the digest of this node's state at the Verify record that
 // stands at index, once it has been applied; false where it is kept no more.
 func (r *Replica) Digest(ctx context.Context, index uint64) (sum [32]byte, ok bool, err error) {

@@ -32,16 +32,29 @@ func (r *Replica) Run(ctx context.Context, record []byte, hold time.Duration) (A
 	if err != nil {
 		return Answer{}, err
 	}
-	a, joined := r.lookUp(c)
+	a, joined := Answer{}, false
+	if hold > 0 { // a call that does not stay open shows its interest by a record
+		a, joined = r.lookUp(c)
+	}
 	if !joined {
 		if a, err = r.propose(ctx, record); err != nil {
 			return Answer{}, err
 		}
 	}
 	if w, waits := a.Result.(*command.Waiting); waits && hold > 0 {
-		return t.hold(ctx, w.ID, hold)
+		return t.hold(ctx, w.ID, hold, ownPace(c))
 	}
 	return a, nil
+}
+
+// ownPace is how often a call must show its interest by itself, because its
+// place would lapse before the next turn of interestLoop; 0: it need not.
+func ownPace(c command.Command) time.Duration {
+	op, _ := c.Op.(*command.Acquire)
+	if op == nil || op.Linger == 0 || op.Linger >= int64(2*interestEvery) {
+		return 0
+	}
+	return time.Duration(op.Linger / 4)
 }
 
 // acquireOf returns the acquire that record holds; false for another kind.
@@ -56,7 +69,8 @@ func acquireOf(record []byte) (command.Command, bool, error) {
 	return c, true, nil
 }
 
-// lookUp returns the place of an acquire that waits already, with this content.
+// lookUp returns the place of an acquire that waits already, with this content,
+// and stays until the interest of open calls is next renewed.
 // Tries are not looked up: they hardly ever meet their own id in the queue.
 func (r *Replica) lookUp(c command.Command) (a Answer, joined bool) {
 	op, _ := c.Op.(*command.Acquire)
@@ -65,7 +79,7 @@ func (r *Replica) lookUp(c command.Command) (a Answer, joined bool) {
 	}
 	r.View(func(s *limit.State) {
 		var w *command.Waiting
-		if w, joined = s.Joins(c.ID, op); joined {
+		if w, joined = s.Joins(c.ID, op, int64(2*interestEvery)); joined {
 			a = Answer{Result: w, Index: s.Index(), Time: s.Time()}
 		}
 	})
@@ -88,8 +102,8 @@ func (r *Replica) place(id string) (a Answer, known bool) {
 //
 // It counts itself in before it looks at the state: an end that the state does
 // not show yet is told to all who are counted in, and one that it shows is the
-// answer.
-func (t *tenure) hold(ctx context.Context, id string, hold time.Duration) (Answer, error) {
+// answer. Where its place would lapse too soon, it shows interest at its own pace.
+func (t *tenure) hold(ctx context.Context, id string, hold, pace time.Duration) (Answer, error) {
 	r := t.r
 	call := r.calls.join(id)
 	defer r.calls.leave(id, call)
@@ -103,16 +117,29 @@ func (t *tenure) hold(ctx context.Context, id string, hold time.Duration) (Answe
 	}
 	timer := time.NewTimer(hold)
 	defer timer.Stop()
-	select {
-	case <-call.done:
-		return call.answer, nil
-	case <-timer.C:
-		return r.overdue(id, call)
-	case <-ctx.Done():
-		return Answer{}, unknown(context.Cause(ctx))
-	case <-t.ctx.Done():
-		return Answer{}, unknown(context.Cause(t.ctx))
+	for {
+		select {
+		case <-call.done:
+			return call.answer, nil
+		case <-timer.C:
+			return r.overdue(id, call)
+		case <-after(waits, pace):
+			t.interest(ctx, []uint64{w.Age})
+		case <-ctx.Done():
+			return Answer{}, unknown(context.Cause(ctx))
+		case <-t.ctx.Done():
+			return Answer{}, unknown(context.Cause(t.ctx))
+		}
 	}
+}
+
+// after returns a channel that delivers after pace; nil, which never does,
+// where nobody waits or there is no pace.
+func after(waits bool, pace time.Duration) <-chan time.Time {
+	if !waits || pace == 0 {
+		return nil
+	}
+	return time.After(pace)
 }
 
 // overdue returns where a waiting acquire stands at the end of its hold.

@@ -164,10 +164,14 @@ func (f *FSM) closeBatch(events []Event) {
 }
 
 // Snapshot returns the present state for raft to persist, in constant time.
-func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
+func (f *FSM) Snapshot() (raft.FSMSnapshot, error) { return snapshot{f.Freeze()}, nil }
+
+// Freeze returns the present state, to be read or written while records go on
+// being applied. It takes constant time.
+func (f *FSM) Freeze() *limit.Snapshot {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return snapshot{f.state.Snapshot()}, nil
+	return f.state.Snapshot()
 }
 
 // Restore puts a snapshot in the state's place. A damaged one is an error; one

@@ -38,6 +38,7 @@ type Gossip struct {
 	cfg  Config
 	log  hclog.Logger
 	list *memberlist.Memberlist
+	at   string // where this node gossips; memberlist's own record of it must not be read beside its writes
 
 	mu      sync.Mutex
 	tags    []byte               // encoded: what this node tells
@@ -72,6 +73,10 @@ func Start(c Config) (*Gossip, error) {
 	}
 	if g.list, err = memberlist.Create(mc); err != nil {
 		return nil, fmt.Errorf("start gossip at %s: %w", c.Bind, err)
+	}
+	g.at = net.JoinHostPort(mc.BindAddr, strconv.Itoa(mc.BindPort))
+	if mc.AdvertiseAddr != "" {
+		g.at = net.JoinHostPort(mc.AdvertiseAddr, strconv.Itoa(mc.AdvertisePort))
 	}
 	g.tasks.Go(g.joinLoop)
 	return g, nil
@@ -118,7 +123,7 @@ func splitAddress(addr string) (string, int, error) {
 }
 
 // Address returns where this node gossips, as the others reach it.
-func (g *Gossip) Address() string { return g.list.LocalNode().Address() }
+func (g *Gossip) Address() string { return g.at }
 
 // Members returns every node that was ever heard of and has spoken, by id; this
 // node among them.

@@ -13,6 +13,7 @@ import (
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Options say how Open keeps the log.
@@ -87,7 +88,7 @@ func (s *Stores) openBolt() (*raftboltdb.BoltStore, error) {
 	bolt, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
 		Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
 	}})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bbolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("open %s: another process uses this data directory: %w", path, err)
 	}
 	if err != nil {
@@ -119,7 +120,7 @@ func (s *Stores) useWAL(bolt *raftboltdb.BoltStore, log hclog.Logger) error {
 		return fmt.Errorf("make the log's directory: %w", err)
 	}
 	meta := &metadb.BoltMetaDB{} // the log leaves its own open when it is closed
-	w, err := wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")), wal.WithMetaStore(meta))
+	w, err := wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")), wal.WithMetaStore(meta), wal.WithSegmentFiler(newSegments(s.walDir())))
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the log: %w", err), meta.Close())
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/limitd/limitd/fsm/limit"
 	"github.com/urfave/cli/v2"
 )
 
@@ -109,7 +110,7 @@ func visible(commands []*cli.Command) []string {
 func didYouMean(word string, candidates []string) string {
 	best, distance := "", 3
 	for _, c := range candidates {
-		if d := editDistance(word, c); d < distance {
+		if d := limit.Distance(word, c); d < distance {
 			best, distance = c, d
 		}
 	}
@@ -117,27 +118,4 @@ func didYouMean(word string, candidates []string) string {
 		return ""
 	}
 	return fmt.Sprintf(" Did you mean %q?", best)
-}
-
-// editDistance counts the letters to insert, remove, replace or swap.
-func editDistance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }

@@ -49,8 +49,10 @@ func (s *State) answer(id string, mark [16]byte, op *command.Acquire, d *demand)
 		s.remember(id, mark, denied)
 		return denied
 	case int64(s.waiters.len()) >= s.settings.MaxWaiters:
-		return &command.Problem{Code: command.CodeOverloaded, Have: s.settings.MaxWaiters,
-			Detail: "the queue is as long as max_waiters allows"}
+		return &command.Problem{
+			Code: command.CodeOverloaded, Have: s.settings.MaxWaiters,
+			Detail: "the queue is as long as max_waiters allows",
+		}
 	}
 	s.createMissing(op, d)
 	s.use(d)
@@ -91,8 +93,10 @@ func checkAcquire(id string, op *command.Acquire) *command.Problem {
 // demand finds the limits of an acquire. Those to be created have number 0
 // until createMissing makes them; they are inactive, so they refuse nobody.
 func (s *State) demand(op *command.Acquire) (*demand, *command.Problem) {
-	d := &demand{owner: op.Owner, ttl: op.TTL, linger: op.Linger, wait: op.Wait,
-		family: op.Family, anonymous: op.Anonymous, leased: len(op.Entries) == 0}
+	d := &demand{
+		owner: op.Owner, ttl: op.TTL, linger: op.Linger, wait: op.Wait,
+		family: op.Family, anonymous: op.Anonymous, leased: len(op.Entries) == 0,
+	}
 	if d.ttl == 0 {
 		d.ttl = s.settings.DefaultTTL
 	}
@@ -151,8 +155,10 @@ func (s *State) judgeNew(d *demand) *command.Problem {
 		}
 	}
 	if d.leased && int64(s.leases.len()+s.waiters.len()) >= s.settings.MaxLeases {
-		return &command.Problem{Code: command.CodeTooMany, Have: s.settings.MaxLeases,
-			Detail: "there are as many leases as max_leases allows"}
+		return &command.Problem{
+			Code: command.CodeTooMany, Have: s.settings.MaxLeases,
+			Detail: "there are as many leases as max_leases allows",
+		}
 	}
 	return nil
 }

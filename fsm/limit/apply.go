@@ -72,7 +72,7 @@ func (s *State) command(c command.Command) command.Result {
 	if op, ok := c.Op.(*command.Acquire); ok {
 		return s.acquire(c.Header, op)
 	}
-	if c.ID == "" {
+	if c.ID == "" || c.ID == named(c.Op) {
 		return s.run(c.Header, c.Op)
 	}
 	mark := fingerprint(c.Op)
@@ -87,6 +87,18 @@ func (s *State) command(c command.Command) command.Result {
 		s.remember(c.ID, mark, result)
 	}
 	return result
+}
+
+// named returns the id that op ends. An operation under that same id is
+// remembered with it, and harmless to repeat.
+func named(op command.Op) string {
+	switch op := op.(type) {
+	case *command.Release:
+		return op.ID
+	case *command.Cancel:
+		return op.ID
+	}
+	return ""
 }
 
 // run is the table of operations: where each one's rules are.

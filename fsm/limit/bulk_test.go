@@ -22,7 +22,9 @@ type bulk struct {
 
 func newBulk(t *testing.T, set command.LimitSettings) *bulk {
 	b := &bulk{t: t, state: limit.New(), now: 1e9, outcomes: map[string]command.Result{}}
-	b.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: command.DefaultSettings(), Rules: 1})
+	settings := command.DefaultSettings()
+	settings.DefaultTTL = 30e9
+	b.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: 1})
 	b.play("", &command.PutLimit{Name: "db", Settings: set})
 	return b
 }
@@ -104,9 +106,14 @@ func TestBulkDelete(t *testing.T) {
 // does nothing of its own, whoever sent it proposes it again, and nobody is
 // granted beside slots that are not counted free yet (T5, E1).
 func TestBulkExpiry(t *testing.T) {
+	t.Run("at the stamp", func(t *testing.T) { bulkExpiry(t, 30e9) })
+	t.Run("before what is backdated", func(t *testing.T) { bulkExpiry(t, 40e9) })
+}
+
+func bulkExpiry(t *testing.T, later int64) {
 	b := newBulk(t, command.LimitSettings{Slots: many, Active: true})
 	b.fill(many, 10)
-	b.now += 60e9
+	b.now += later
 	if _, ok := b.acquire("late", 0).(*command.NotRun); !ok {
 		t.Error("a record ran although its budget was used up")
 	}
@@ -190,5 +197,38 @@ func TestBulkShrink(t *testing.T) {
 	b.play("", &command.UpdateLimit{Name: "db", Slots: &two})
 	if left := b.state.Counts().Waiters; left != 0 || len(b.outcomes) != many {
 		t.Errorf("%d left, %d told: the work goes on before the next command", left, len(b.outcomes))
+	}
+}
+
+// TestBulkMarks cuts a record between what frees slots and the grants that it
+// allows, while a marked limit decays: a node that restores there has the same
+// digest as those that do not (E7).
+func TestBulkMarks(t *testing.T) {
+	b := newBulk(t, command.LimitSettings{Slots: many, Active: true})
+	rate, err := command.ParseRate("1/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.play("", &command.PutLimit{Name: "r", Settings: command.LimitSettings{Slots: 100, Active: true, Rate: rate}})
+	ask := func(id, limit string, slots, ttl, wait int64) {
+		b.play(id, &command.Acquire{Entries: []command.Entry{{Name: limit, Slots: slots}}, TTL: ttl, Wait: wait, Linger: 60e9})
+	}
+	ask("y", "r", 80, 3600e9, 0)
+	ask("z", "r", 10, 30e9, 0)
+	ask("w", "r", 100, 0, 3600e9)
+	for i := range int64(many) {
+		ask(fmt.Sprint("h", i), "db", 1, 31e9+i*1e6, 0)
+	}
+	b.now += 50e9
+	if _, ok := b.play("", &command.Tick{}).(*command.NotRun); !ok {
+		t.Error("the record was not cut")
+	}
+	b.restart()
+	b.play("", &command.Tick{})
+	b.restart()
+	b.now += 45e9
+	b.play("", &command.Interest{Ages: []uint64{6}})
+	if n := b.state.Counts(); n.Leases != 1 {
+		t.Errorf("left: %+v", n)
 	}
 }

@@ -71,6 +71,9 @@ func (s *State) settle(l *limitRow) {
 	}
 	s.consume(l, d.whole)
 	l.since, l.frac = s.now, d.frac
+	if q := s.lines[l.seq]; q != nil && q.due <= s.now {
+		s.mark(l.seq) // what fell due at this instant must not be forgotten with the holdings that are gone
+	}
 	if d.empty {
 		s.ranEmpty(l, d)
 	}

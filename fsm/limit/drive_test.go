@@ -41,11 +41,10 @@ func seed() *rapid.Generator[uint64] {
 // drive is one random run.
 type drive struct {
 	*both
-	t      reporter
-	dice   *dice
-	twin   *limit.State // the same records, never restored
-	record int
-	log    []command.Command
+	t    reporter
+	dice *dice
+	twin *limit.State // the same records, never restored
+	log  []command.Command
 }
 
 // reporter is what a run tells its end to.
@@ -63,8 +62,16 @@ func newDrive(t reporter) *drive {
 
 func (d *drive) run(seeds []uint64) {
 	d.dice.Rand = rand.New(rand.NewPCG(seeds[0], 0))
+	d.dice.queue = d.dice.chance(50)
 	for _, name := range limitNames() {
-		d.step(command.Command{Header: command.Header{Term: 1}, Op: &command.PutLimit{Name: name, Settings: d.dice.limitSettings()}})
+		set := d.dice.limitSettings()
+		if d.dice.queue {
+			set = command.LimitSettings{Slots: d.dice.pick(1, 2, 2, 3), Active: true, Rate: set.Rate}
+		}
+		d.step(command.Command{Header: command.Header{Term: 1}, Op: &command.PutLimit{Name: name, Settings: set}})
+	}
+	if d.dice.queue && d.dice.chance(60) { // so that moves, not patience, protect
+		d.step(command.Command{Header: command.Header{Term: 1}, Op: &command.UpdateSettings{Set: []command.SettingChange{{Setting: command.SettingPatience, Value: 100e9}}}})
 	}
 	if d.dice.chance(70) {
 		d.dice.now = 15e9 // where interest lapses
@@ -152,6 +159,7 @@ func (d *drive) checkReads() {
 			d.fail("%s: occupied %d, held %d", l.Name, l.Occupied, sum) // E5
 		}
 	}
+	d.checkExplain()
 	due, ok := d.model.NextDue()
 	got, gotOK := d.real.NextDue()
 	if ok && (!gotOK || got > due) {
@@ -162,6 +170,23 @@ func (d *drive) checkReads() {
 	}
 	if d.model.Busy() && !d.real.Busy() {
 		d.fail("not busy")
+	}
+}
+
+// checkExplain: what Explain promises is what an acquire would meet (A5).
+func (d *drive) checkExplain() {
+	var entries []command.Entry
+	for _, name := range limitNames() {
+		if _, ok := d.real.Limit(name); ok {
+			entries = append(entries, command.Entry{Name: name, Slots: 1})
+		}
+	}
+	for i := range entries {
+		for _, asked := range [][]command.Entry{entries[i : i+1], entries[i:]} {
+			if got, want := d.real.Explain(asked).WouldGrant, d.model.WouldGrant(asked); got != want {
+				d.fail("%+v would be granted: %v, and %v by the oracle", asked, got, want)
+			}
+		}
 	}
 }
 

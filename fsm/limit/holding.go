@@ -192,6 +192,9 @@ func (s *State) setActive(op *command.SetActive) command.Result {
 	if l == nil {
 		return &command.Problem{Code: command.CodeLimitNotFound, Limit: op.Name}
 	}
+	if op.Slots < 0 || op.Slots > command.MaxSlots {
+		return &command.Problem{Code: command.CodeInvalid, Limit: l.name, Want: op.Slots, Detail: "slots can be 0 to 9007199254740991"}
+	}
 	s.settle(l)
 	keep := max(0, op.Slots-(l.held-l.anonymous))
 	if l.set.Numbered && keep > 0 {

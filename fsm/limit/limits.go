@@ -176,8 +176,10 @@ func (s *State) refuseChange(l *limitRow, revision *uint64, name string, set com
 	}
 	s.settle(l)
 	if set.Numbered != l.set.Numbered && l.held > 0 {
-		return &command.Problem{Code: command.CodeInvalid, Limit: l.name, Have: l.held,
-			Detail: "numbered can be switched only while no slot of the limit is occupied"}
+		return &command.Problem{
+			Code: command.CodeInvalid, Limit: l.name, Have: l.held,
+			Detail: "numbered can be switched only while no slot of the limit is occupied",
+		}
 	}
 	return nil
 }

@@ -109,8 +109,10 @@ func isTrue(text string) bool { return text == "true" }
 
 // settingNames are the replicated settings, in their order.
 func settingNames() []string {
-	return []string{"default_ttl", "remember", "max_remembered", "max_waiters", "patience", "max_backdate", "tick_interval",
-		"max_implicit", "implicit_ttl", "max_limits", "max_leases"}
+	return []string{
+		"default_ttl", "remember", "max_remembered", "max_waiters", "patience", "max_backdate", "tick_interval",
+		"max_implicit", "implicit_ttl", "max_limits", "max_leases",
+	}
 }
 
 func (o *options) settingChanges() (list []command.SettingChange) {

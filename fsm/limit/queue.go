@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -34,6 +35,7 @@ type line struct {
 // of protection. One that is not staged keeps nothing on decaying limits.
 type reservation struct {
 	age   uint64
+	place uint64 // the waiter's protection
 	slots int64
 	keeps bool
 }
@@ -251,9 +253,9 @@ func (s *State) stage(w *waiter) {
 func (s *State) addReservations(w *waiter) {
 	for _, n := range w.demand.wants {
 		q := s.lines[n.limit]
-		r := reservation{age: w.age, slots: n.slots}
+		r := reservation{age: w.age, place: w.protection, slots: n.slots}
 		at, _ := slices.BinarySearchFunc(q.reserves, w.protection, func(r reservation, place uint64) int {
-			return int(int64(s.waiter(r.age).protection) - int64(place))
+			return cmp.Compare(r.place, place)
 		})
 		q.reserves = slices.Insert(q.reserves, at, r)
 		if w.staged || !s.limit(n.limit).decays() {

@@ -19,6 +19,7 @@ type dice struct {
 	*rand.Rand
 	now    int64
 	term   uint64
+	queue  bool              // mostly a crowded queue, few changes of limits
 	tokens uint64            // the newest token that was seen
 	ages   map[string]uint64 // of acquires, by id
 }
@@ -26,6 +27,7 @@ type dice struct {
 // driveSettings keep everything short, so that it happens within a few steps.
 func driveSettings() command.Settings {
 	s := command.DefaultSettings()
+	s.TickInterval = 20 * unit
 	s.DefaultTTL, s.Remember, s.Patience, s.MaxBackdate = 40*unit, 100*unit, 8*unit, 2*unit
 	s.MaxImplicit, s.ImplicitTTL = 2, 60*unit
 	s.MaxWaiters, s.MaxRemembered, s.MaxLimits, s.MaxLeases = 8, 60, 5, 20
@@ -81,6 +83,10 @@ type draw func(*command.Header) command.Op
 // table lists the operations, the frequent ones several times.
 func (d *dice) table() []draw {
 	many := func(n int, f draw) []draw { return slices.Repeat([]draw{f}, n) }
+	if d.queue {
+		return slices.Concat(many(30, d.contend), many(24, d.release), many(4, d.cancel), many(4, d.part), many(8, d.interest),
+			many(8, d.tick), many(2, d.update), many(1, d.put), many(1, d.settings))
+	}
 	return slices.Concat(
 		many(14, d.acquire), many(7, d.release), many(3, d.cancel), many(2, d.renew), many(3, d.part), many(3, d.interest),
 		many(6, d.tick), many(5, d.update), many(2, d.put), many(1, d.delete), many(1, d.reset), many(1, d.force),
@@ -106,6 +112,18 @@ func (d *dice) acquire(h *command.Header) command.Op {
 	a.Anonymous = d.chance(8)
 	if d.chance(30) {
 		a.Family = [16]byte{byte(d.pick(1, 2))}
+	}
+	return a
+}
+
+// contend asks for a few slots of two limits of three, and waits.
+func (d *dice) contend(h *command.Header) command.Op {
+	h.ID = d.id()
+	a := &command.Acquire{TTL: 400 * unit, Wait: d.pick(0, 400, 400) * unit, Linger: 400 * unit, Missing: command.MissingSkip}
+	for _, name := range limitNames() {
+		if d.chance(60) {
+			a.Entries = append(a.Entries, command.Entry{Name: name, Slots: d.pick(1, 1, 2)})
+		}
 	}
 	return a
 }
@@ -172,14 +190,14 @@ func (d *dice) rate() command.Rate {
 
 func (d *dice) put(h *command.Header) command.Op {
 	d.key(h, 20)
-	return &command.PutLimit{Name: d.name(), Settings: d.limitSettings(), Mode: command.PutMode(d.pick(0, 1, 1, 1, 2))}
+	return &command.PutLimit{Name: d.name(), Settings: d.limitSettings(), Mode: command.PutMode(d.pick(0, 1, 1, 1, 2)), IfRevision: d.revision()}
 }
 
 func (d *dice) update(h *command.Header) command.Op {
 	d.key(h, 10)
-	u := &command.UpdateLimit{Name: d.name()}
+	u := &command.UpdateLimit{Name: d.name(), IfRevision: d.revision()}
 	s := d.limitSettings()
-	switch d.pick(0, 0, 0, 1, 2, 3, 3, 4, 5, 6, 7) {
+	switch d.pick(0, 0, 0, 1, 2, 3, 3, 4, 5, 6, 7, 8) {
 	case 0:
 		u.Slots = &s.Slots
 	case 1:
@@ -196,6 +214,11 @@ func (d *dice) update(h *command.Header) command.Op {
 	case 6:
 		name := d.name()
 		u.NewName = &name
+	case 8:
+		u.Labels = &command.LabelPatch{Clear: d.chance(30), Delete: []string{d.name()}}
+		if d.chance(70) {
+			u.Labels.Set = []command.Pair{{Key: d.name(), Value: d.id()}}
+		}
 	case 7:
 		u.Slots, u.Rate, u.Active = &s.Slots, &s.Rate, &s.Active
 	}
@@ -204,7 +227,16 @@ func (d *dice) update(h *command.Header) command.Op {
 
 func (d *dice) delete(h *command.Header) command.Op {
 	d.key(h, 10)
-	return &command.DeleteLimit{Name: d.name()}
+	return &command.DeleteLimit{Name: d.name(), IfRevision: d.revision()}
+}
+
+// revision is mostly none, and else one that the limit may have.
+func (d *dice) revision() *uint64 {
+	if !d.chance(15) {
+		return nil
+	}
+	r := uint64(d.pick(2, 3, 4, 5, 6))
+	return &r
 }
 
 func (d *dice) reset(h *command.Header) command.Op {

@@ -167,3 +167,54 @@ func (w *rateWorld) retry(d *command.Denied, entries []command.Entry) {
 		w.state, w.now, w.index = real, at, index
 	}
 }
+
+// TestDecayExtremes drives one limit of any size at any supported rate, through
+// steps from a nanosecond to years, and holds it against the oracle's rationals.
+func TestDecayExtremes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := newBoth(command.DefaultSettings())
+		now := int64(1)
+		slots := magnitude(53).Draw(t, "slots")
+		step := func(id string, op command.Op) {
+			if _, err := b.apply(command.Command{Header: command.Header{Stamp: now, Accepted: now, Term: 1, ID: id}, Op: op}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		step("", &command.PutLimit{Name: "x", Settings: command.LimitSettings{Slots: slots, Active: true, Rate: extremeRate().Draw(t, "rate")}})
+		for i := range rapid.IntRange(1, 30).Draw(t, "records") {
+			now += magnitude(56).Draw(t, "step") - 1
+			switch rapid.IntRange(0, 5).Draw(t, "operation") {
+			case 0:
+				rate := extremeRate().Draw(t, "rate")
+				step("", &command.UpdateLimit{Name: "x", Rate: &rate})
+			case 1:
+				step("", &command.Release{Token: uint64(rapid.IntRange(1, i+1).Draw(t, "token"))})
+			case 2:
+				step("", &command.Tick{})
+			default:
+				e := command.Entry{Name: "x", Slots: min(slots, magnitude(53).Draw(t, "n")), Mode: command.Mode(rapid.IntRange(0, 1).Draw(t, "mode"))}
+				step(fmt.Sprint("a", i), &command.Acquire{Entries: []command.Entry{e}, TTL: 24 * 3600e9, Wait: rapid.Int64Range(0, 1).Draw(t, "wait") * 24 * 3600e9, Linger: 60e9})
+			}
+		}
+	})
+}
+
+// magnitude draws numbers of all lengths up to some bits, evenly by length.
+func magnitude(bits int) *rapid.Generator[int64] {
+	return rapid.Custom(func(t *rapid.T) int64 {
+		n := rapid.IntRange(1, bits).Draw(t, "bits")
+		return rapid.Int64Range(1<<(n-1), 1<<n-1).Draw(t, "number")
+	})
+}
+
+// extremeRate draws decimals from the whole supported range, 0 included.
+func extremeRate() *rapid.Generator[command.Rate] {
+	return rapid.Custom(func(t *rapid.T) command.Rate {
+		text := rapid.StringMatching(`(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?/(ns|us|ms|s|m|h|d)`).Draw(t, "text")
+		r, err := command.ParseRate(text)
+		if err != nil {
+			return command.Rate{Num: 1, Den: 1e18, Text: "1e-9/s"}
+		}
+		return r
+	})
+}

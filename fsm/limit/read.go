@@ -76,7 +76,7 @@ func (s *State) Similar(name string) (names []string) {
 	seen := 0
 	s.names.Scan(func(n string, _ uint64) bool {
 		seen++
-		if d := distance(name, n); d <= max(1, len(name)/3) {
+		if d := Distance(name, n); d <= max(1, len(name)/3) {
 			found = append(found, near{n, d})
 		}
 		return seen < 1000
@@ -86,30 +86,6 @@ func (s *State) Similar(name string) (names []string) {
 		names = append(names, n.name)
 	}
 	return names
-}
-
-// distance is how many letters must be changed, added, dropped or swapped with
-// their neighbour to turn a into b (optimal string alignment).
-func distance(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }
 
 // Holders returns at most n holders of a limit with tokens above after, by
@@ -223,15 +199,15 @@ func (s *State) Acquire(id string) (command.Result, bool) {
 }
 
 // Joins returns the place of an acquire that already waits under this id with
-// this content; false where it does not, or where its place is parted: then it
-// takes a record to find out.
-func (s *State) Joins(id string, op *command.Acquire) (*command.Waiting, bool) {
+// this content; false where it does not, where its place is parted, or where
+// interest in it lapses in less than stays: then it takes a record.
+func (s *State) Joins(id string, op *command.Acquire, stays int64) (*command.Waiting, bool) {
 	r := s.requests.get(id)
 	if r == nil || r.state != requestWaiting || r.fingerprint != fingerprint(op) {
 		return nil, false
 	}
 	w := s.waiters.get(pair{r.ref, 0})
-	if w.parted {
+	if w.parted || max(w.lapse, s.termStart+graceOfTerm)-s.now < stays {
 		return nil, false
 	}
 	return s.showWaiting(w), true

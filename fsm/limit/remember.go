@@ -26,8 +26,10 @@ func (s *State) refuseNew(h command.Header) *command.Problem {
 		return &command.Problem{Code: command.CodeTooOld}
 	}
 	if int64(s.requests.len()) >= s.settings.MaxRemembered {
-		return &command.Problem{Code: command.CodeOverloaded, Have: s.settings.MaxRemembered,
-			Detail: "the cluster remembers as many requests as max_remembered allows; older ones are forgotten within the window of remember"}
+		return &command.Problem{
+			Code: command.CodeOverloaded, Have: s.settings.MaxRemembered,
+			Detail: "the cluster remembers as many requests as max_remembered allows; older ones are forgotten within the window of remember",
+		}
 	}
 	return nil
 }

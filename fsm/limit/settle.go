@@ -33,7 +33,7 @@ func fits(free, kept, slots int64) bool { return free >= slots && free-kept >= s
 // reservedBefore is what is kept for those protected before the given place.
 func (s *State) reservedBefore(q *line, protection uint64) (slots int64) {
 	for _, r := range q.reserves {
-		if s.waiter(r.age).protection >= protection {
+		if r.place >= protection {
 			break
 		}
 		if r.keeps {
@@ -71,16 +71,16 @@ func before(l, o *limitRow) bool {
 const unprotectedRank = 1 << 63
 
 // candidate returns the first waiter parked on a limit that does not lack
-// there, with its rank in the order of examination; 0 where there is none.
+// there, with its rank in the order of examination; 0 where there is none. It
+// changes nothing: a restored state, which looks for its candidates, must stay
+// what it was.
 func (s *State) candidate(limit uint64) (rank, age uint64) {
-	q, l := s.lines[limit], s.limit(limit)
-	s.settle(l)
-	free, blocks := l.free(), l.enforcing()
+	q, l := s.lines[limit], s.limits.get(pair{limit, 0})
+	free, blocks := l.set.Slots-l.occupiedAt(s.now), l.enforcing()
 	kept := int64(0)
 	for _, r := range q.reserves {
-		w := s.waiter(r.age)
-		if w.park == limit && (!blocks || r.slots == 0 || fits(free, kept, r.slots)) {
-			return w.protection, r.age
+		if (!blocks || r.slots == 0 || fits(free, kept, r.slots)) && s.waiters.get(pair{r.age, 0}).park == limit {
+			return r.place, r.age
 		}
 		if r.keeps {
 			kept += r.slots
@@ -251,31 +251,29 @@ func (s *State) refreshDecay(limit uint64, q *line) {
 }
 
 func (s *State) decayDue(limit uint64, q *line) int64 {
-	l := s.limit(limit)
+	l := s.limits.get(pair{limit, 0})
 	if !l.decays() || !l.enforcing() {
 		return never
 	}
-	s.settle(l)
+	gone := l.decayed(s.now).whole // not settled: a restored state must stay what it was
+	free := l.free() + gone
 	needed := never
-	consider := func(slots, kept int64) {
-		if n := slots - (l.free() - kept); n > 0 {
-			needed = min(needed, n)
-		}
-	}
 	kept := int64(0)
 	for _, r := range q.reserves {
-		if s.waiter(r.age).park == limit {
-			consider(r.slots, kept)
+		if n := r.slots - (free - kept); n > 0 && n < needed && s.waiters.get(pair{r.age, 0}).park == limit {
+			needed = n
 		}
 		if r.keeps {
 			kept += r.slots
 		}
 	}
 	if head := s.heads.first(limit); head != 0 {
-		consider(s.waiter(head).of(limit), q.reserved)
+		if n := s.waiters.get(pair{head, 0}).of(limit) - (free - q.reserved); n > 0 {
+			needed = min(needed, n)
+		}
 	}
-	if needed > l.held {
+	if needed > l.held-gone {
 		return never
 	}
-	return l.gone(needed)
+	return l.gone(gone + needed)
 }

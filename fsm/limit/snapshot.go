@@ -81,7 +81,7 @@ func (n *Snapshot) Index() uint64 { return n.frozen.index }
 // Write writes the snapshot to w.
 func (n *Snapshot) Write(w io.Writer) error {
 	sum := sha256.New()
-	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)
+	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
 	out.WriteString(snapshotMagic)
 	out.WriteByte(snapshotFormat)
 	if err := n.frames(out); err != nil {
@@ -175,7 +175,7 @@ func (f *framer) write(b []byte) {
 // limitd does not know.
 func Restore(r io.Reader) (*State, error) {
 	s := New()
-	in := &hashedReader{in: bufio.NewReaderSize(r, 1<<20), sum: sha256.New()}
+	in := &hashedReader{in: bufio.NewReaderSize(r, 1<<16), sum: sha256.New()}
 	if err := s.read(in); err != nil {
 		return nil, fmt.Errorf("restore a snapshot: %w", err)
 	}
@@ -275,13 +275,15 @@ func (h *hashedReader) frame() ([]byte, error) {
 }
 
 // Rewrite copies a backup from r to w as it may be restored into a cluster:
-// tokens continue 2^40 further on, so that none is ever given twice (S2).
-func Rewrite(r io.Reader, w io.Writer) error {
+// tokens continue 2^40 further on, so that none is ever given twice (S2). It
+// returns the index of the last record that the backup holds: ages of waiters
+// and revisions of limits are such indexes, so the log must go on behind it.
+func Rewrite(r io.Reader, w io.Writer) (index uint64, err error) {
 	s, err := Restore(r)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	s.lastToken += 1 << 40
 	s.term, s.termStart = 0, 0
-	return s.Snapshot().Write(w)
+	return s.index, s.Snapshot().Write(w)
 }

@@ -97,7 +97,6 @@ func newPairs() pairs {
 
 func (s pairs) add(a, b uint64)    { s.tree.Set(pair{a, b}) }
 func (s pairs) remove(a, b uint64) { s.tree.Delete(pair{a, b}) }
-func (s pairs) len() int           { return s.tree.Len() }
 
 // min returns the first pair of all.
 func (s pairs) min() (pair, bool) { return s.tree.Min() }

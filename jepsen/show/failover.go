@@ -19,32 +19,44 @@ func failover(ctx context.Context, s *stage) error {
 	if err := putLimit(ctx, s.cluster.Nodes()[0], "probe", wire.LimitRequest{Slots: 1000}); err != nil {
 		return err
 	}
-	var gaps []time.Duration
-	for i := range s.times(100) {
-		leader, err := s.cluster.Leader(ctx)
-		if err != nil {
-			return err
-		}
-		gap, err := killAndProbe(ctx, s.cluster, leader, i)
-		if err != nil {
-			return err
-		}
-		gaps = append(gaps, gap)
-		if err := s.cluster.Restart(leader); err != nil {
-			return err
-		}
-		if err := ready(ctx, leader); err != nil {
-			return err
-		}
-		_ = wait(ctx, 300*time.Millisecond)
+	gaps, err := strike(ctx, s, s.times(100), killAndProbe)
+	if err != nil {
+		return err
 	}
-	slices.Sort(gaps)
 	p50, p90, most := gaps[len(gaps)/2], gaps[len(gaps)*9/10], gaps[len(gaps)-1]
 	fmt.Printf("   %d kills: first success at a survivor after p50 %s, p90 %s, max %s\n", len(gaps), round(p50), round(p90), round(most))
 	if p50 > 600*time.Millisecond || most > time.Second {
 		return fmt.Errorf("the aim is p50 under 600ms and max under 1s")
 	}
 	return atRest(ctx, s.cluster, "probe")
+}
+
+// blow ends the leader in some way and returns how long nobody was served.
+type blow func(ctx context.Context, c *nodes.Cluster, leader *nodes.Node, turn int) (time.Duration, error)
+
+// strike deals that many blows, each to whoever leads then, and starts the node
+// again before the next. It returns the gaps, shortest first.
+func strike(ctx context.Context, s *stage, times int, deal blow) (gaps []time.Duration, err error) {
+	for turn := range times {
+		leader, err := s.cluster.Leader(ctx)
+		if err != nil {
+			return nil, err
+		}
+		gap, err := deal(ctx, s.cluster, leader, turn)
+		if err != nil {
+			return nil, err
+		}
+		gaps = append(gaps, gap)
+		if err := s.cluster.Restart(leader); err != nil {
+			return nil, err
+		}
+		if err := ready(ctx, leader); err != nil {
+			return nil, err
+		}
+		_ = wait(ctx, 300*time.Millisecond)
+	}
+	slices.Sort(gaps)
+	return gaps, nil
 }
 
 func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
@@ -83,26 +95,10 @@ func term(ctx context.Context, s *stage) error {
 	if err := putLimit(ctx, s.cluster.Nodes()[0], "probe", wire.LimitRequest{Slots: 1000}); err != nil {
 		return err
 	}
-	var gaps []time.Duration
-	for i := range s.times(20) {
-		leader, err := s.cluster.Leader(ctx)
-		if err != nil {
-			return err
-		}
-		gap, err := stopUnderLoad(ctx, s.cluster, leader, i)
-		if err != nil {
-			return err
-		}
-		gaps = append(gaps, gap)
-		if err := s.cluster.Restart(leader); err != nil {
-			return err
-		}
-		if err := ready(ctx, leader); err != nil {
-			return err
-		}
-		_ = wait(ctx, 300*time.Millisecond)
+	gaps, err := strike(ctx, s, s.times(20), stopUnderLoad)
+	if err != nil {
+		return err
 	}
-	slices.Sort(gaps)
 	p50, most := gaps[len(gaps)/2], gaps[len(gaps)-1]
 	fmt.Printf("   %d SIGTERMs: 0 failed calls, longest time without a success p50 %s, max %s\n", len(gaps), round(p50), round(most))
 	if p50 > 50*time.Millisecond {

@@ -20,6 +20,13 @@ type admission struct {
 	index uint64
 	time  int64 // Limitd-Time of the answer
 	token uint64
+	at    time.Time // when the answer came
+}
+
+// ending is a linearizable read at the end, and when it was answered.
+type ending struct {
+	nodes.Answer
+	at time.Time
 }
 
 // rateExact: under constant oversupply a rate limit admits, in a span of W
@@ -38,7 +45,7 @@ func rateExact(ctx context.Context, s *stage) error {
 		return err
 	}
 	first, count := upTo(admitted, end.Index)
-	span := end.Time - first
+	span := end.Time - first.time
 	want := slots + int(span*perSecond/1e9)
 	fmt.Printf("   admitted %d in %.6fs of cluster time; slots + floor(%d*W) = %d\n", count, float64(span)/1e9, perSecond, want)
 	if count != want {
@@ -47,14 +54,14 @@ func rateExact(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// upTo returns the cluster time of the first grant, and how many there were up
-// to a log index.
-func upTo(admitted []admission, index uint64) (first int64, count int) {
-	first = int64(1) << 62
+// upTo returns the first grant, and how many there were up to a log index.
+func upTo(admitted []admission, index uint64) (first admission, count int) {
 	for _, a := range admitted {
-		if a.index <= index {
-			count++
-			first = min(first, a.time)
+		if a.index > index {
+			continue
+		}
+		if count++; count == 1 || a.token < first.token {
+			first = a
 		}
 	}
 	return first, count
@@ -71,16 +78,15 @@ func rateKill(ctx context.Context, s *stage) error {
 	}
 	work, cancel := context.WithTimeout(ctx, s.last(60*time.Second))
 	defer cancel()
-	began := time.Now()
 	killed := make(chan int, 1)
 	kill := func() { killed <- killLeaders(work, s.cluster, 6*time.Second) }
 	admitted, end, err := oversupply(work, ctx, s.cluster, kill)
 	if err != nil {
 		return err
 	}
-	real := time.Since(began)
 	first, count := upTo(admitted, end.Index)
-	span := end.Time - first
+	span := end.Time - first.time
+	real := end.at.Sub(first.at)
 	most := slots + int(span*perSecond/1e9)
 	lost := real - time.Duration(span)
 	kills := <-killed
@@ -99,7 +105,7 @@ func rateKill(ctx context.Context, s *stage) error {
 
 // oversupply asks for more than the rate gives, through all nodes, until work
 // ends. It returns all grants, and a linearizable read after the end of work.
-func oversupply(work, ctx context.Context, c *nodes.Cluster, meanwhile func()) ([]admission, nodes.Answer, error) {
+func oversupply(work, ctx context.Context, c *nodes.Cluster, meanwhile func()) ([]admission, ending, error) {
 	var mu sync.Mutex
 	var admitted []admission
 	var errs []error
@@ -117,7 +123,8 @@ func oversupply(work, ctx context.Context, c *nodes.Cluster, meanwhile func()) (
 		})
 	}
 	<-work.Done()
-	end, err := readAnywhere(ctx, c)
+	a, err := readAnywhere(ctx, c)
+	end := ending{Answer: a, at: time.Now()}
 	all.Wait()
 	return admitted, end, errors.Join(append(errs, err)...)
 }
@@ -152,7 +159,7 @@ func caller(work, ctx context.Context, c *nodes.Cluster, i int) (admitted []admi
 		if err := json.Unmarshal(a.Body, &g); err != nil || !g.Granted {
 			return admitted, fmt.Errorf("not granted: %d %s", a.Status, a.Body)
 		}
-		admitted = append(admitted, admission{index: a.Index, time: a.Time, token: g.Token})
+		admitted = append(admitted, admission{index: a.Index, time: a.Time, token: g.Token, at: time.Now()})
 	}
 	return admitted, nil
 }

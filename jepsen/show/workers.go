@@ -82,7 +82,8 @@ func worker(ctx context.Context, urls []string, began time.Time) (holds []hold, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	last := context.WithoutCancel(ctx)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
+	defer cancel()
 	for ctx.Err() == nil {
 		h := hold{asked: time.Since(began)}
 		lease, err := c.Acquire(last, client.Request{Limits: client.Slots{"shared": 1}, Wait: 30 * time.Second, TTL: 20 * time.Second})

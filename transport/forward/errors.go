@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/limitd/limitd/cluster"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 var (
@@ -67,6 +68,8 @@ const (
 	problemLastVoter  problemCode = 8
 	problemMalformed  problemCode = 9
 	problemRefused    problemCode = 10
+	problemDamaged    problemCode = 11
+	problemNewer      problemCode = 12
 )
 
 // problem is a row of the table of what can go wrong with a try.
@@ -78,7 +81,7 @@ type problem struct {
 
 // problems returns the table, by which an error travels between nodes. The
 // first row that matches counts: ErrOutcomeUnknown wraps its cause.
-func problems() [10]problem {
+func problems() [12]problem {
 	return [...]problem{
 		{problemUnknown, fateUnknown, cluster.ErrOutcomeUnknown},
 		{problemNotLeader, fateNone, cluster.ErrNotLeader},
@@ -90,6 +93,8 @@ func problems() [10]problem {
 		{problemLastVoter, fateFinal, cluster.ErrLastVoter},
 		{problemMalformed, fateFinal, errMalformed},
 		{problemRefused, fateFinal, ErrRefused},
+		{problemDamaged, fateFinal, limit.ErrDamaged},
+		{problemNewer, fateFinal, limit.ErrNewer},
 	}
 }
 

@@ -215,6 +215,8 @@ type fakeReplica struct {
 	holds   []time.Duration
 	ordered []string // what operators asked for
 	refuse  error    // what operators get
+	young   bool     // knows no cluster time until it has applied something
+	stamps  []int64  // Accepted of the records
 	got     []byte   // the snapshot that was restored
 }
 
@@ -261,6 +263,9 @@ func (r *fakeReplica) Run(ctx context.Context, record []byte, hold time.Duration
 	if err != nil {
 		return fsm.Answer{}, err
 	}
+	r.mu.Lock()
+	r.stamps = append(r.stamps, cmd.Accepted)
+	r.mu.Unlock()
 	before, after := r.hooks()
 	if !r.leads() {
 		return fsm.Answer{}, cluster.ErrNotLeader
@@ -329,11 +334,23 @@ func (r *fakeReplica) AwaitApplied(ctx context.Context, index uint64) error {
 	if index != 42 {
 		return fmt.Errorf("asked to wait for %d", index)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.young = false
 	return ctx.Err()
 }
 
 func (r *fakeReplica) View(read func(*limit.State)) { read(limit.New()) }
-func (r *fakeReplica) Now() (int64, bool)           { return 5e9, true }
+
+// Now is known, unless the replica is new, in which case a read makes it so.
+func (r *fakeReplica) Now() (int64, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.young {
+		return 0, false
+	}
+	return 5e9, true
+}
 
 func (r *fakeReplica) Leader() (cluster.Node, bool) {
 	r.log.mu.Lock()

@@ -53,8 +53,10 @@ type callResult struct {
 
 // startLink begins to use conn, which is past its hello.
 func startLink(conn net.Conn, cfg linkConfig) *link {
-	l := &link{cfg: cfg, conn: conn, out: newOutbox(conn, cfg.maxBytes), born: time.Now(),
-		done: make(chan struct{}), calls: make(map[uint64]*call)}
+	l := &link{
+		cfg: cfg, conn: conn, out: newOutbox(conn, cfg.maxBytes), born: time.Now(),
+		done: make(chan struct{}), calls: make(map[uint64]*call),
+	}
 	l.wait.Go(l.read)
 	l.wait.Go(l.watch)
 	l.wait.Go(func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 )
 
 // dialer opens a stream to the node that advertises an address.
@@ -29,7 +30,12 @@ type opening struct {
 	cancel context.CancelFunc
 	link   *link
 	err    error
+	failed time.Time // when err was set
 }
+
+// redialAfter spares a node that refuses connections a new one for every call
+// that wants to know: they share the last refusal for so long.
+const redialAfter = 10 * time.Millisecond
 
 func newLinks(dial dialer, cfg linkConfig) *links {
 	return &links{cfg: cfg, dial: dial, by: make(map[string]*opening)}
@@ -80,14 +86,18 @@ func (ls *links) opening(address string) (*opening, error) {
 	return o, nil
 }
 
-// mayServe tells whether o is being opened, or is a link that takes calls.
+// mayServe tells whether o is being opened, is a link that takes calls, or has
+// just failed.
 func (o *opening) mayServe() bool {
 	select {
 	case <-o.done:
-		return o.err == nil && o.link.usable()
 	default:
 		return true
 	}
+	if o.err != nil {
+		return time.Since(o.failed) < redialAfter
+	}
+	return o.link.usable()
 }
 
 func (ls *links) open(ctx context.Context, o *opening, address string) {
@@ -95,7 +105,7 @@ func (ls *links) open(ctx context.Context, o *opening, address string) {
 	defer o.cancel()
 	conn, err := ls.dial(ctx, address)
 	if err != nil {
-		o.err = fmt.Errorf("connect to the node at %s: %w", address, err)
+		o.err, o.failed = fmt.Errorf("connect to the node at %s: %w", address, err), time.Now()
 		return
 	}
 	o.link = startLink(conn, ls.cfg)

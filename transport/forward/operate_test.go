@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/limitd/limitd/cluster"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 func TestOrdersGoToTheLeader(t *testing.T) {
@@ -139,6 +141,8 @@ func TestRestoreThatFails(t *testing.T) {
 	}{
 		"the reader fails":   {cut, "n1", nil, ErrRefused},
 		"the leader refuses": {whole, "n1", ErrRefused, ErrRefused},
+		"a damaged one":      {whole, "n1", fmt.Errorf("read the backup: %w", limit.ErrDamaged), limit.ErrDamaged},
+		"a newer one":        {whole, "n1", limit.ErrNewer, limit.ErrNewer},
 		"no leader":          {whole, "", nil, ErrNoLeader},
 		"not the leader":     {whole, "n1", cluster.ErrNotLeader, ErrNoLeader},
 		"fate unknown":       {whole, "n1", cluster.ErrOutcomeUnknown, ErrOutcomeUnknown},

@@ -21,7 +21,7 @@ const pieceSize = 64 << 10
 // Restore replaces the state of the cluster by the snapshot that r yields, at
 // the leader. r cannot be read twice, so nothing is repeated: once the snapshot
 // is on its way any fault of the hop is ErrOutcomeUnknown. Otherwise the errors
-// are ErrNoLeader and ErrRefused.
+// are ErrNoLeader, ErrRefused, limit.ErrDamaged and limit.ErrNewer.
 //
 // The snapshot goes over a stream of its own, as data frames and an end frame
 // with the CRC-32C of all data; the leader answers with one frame.

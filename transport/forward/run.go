@@ -26,7 +26,10 @@ var errNotRun = errors.New("forward: the record was not run")
 // is told, and drops an open wait.
 func (n *Node) Run(ctx context.Context, cmd command.Command, hold time.Duration) (fsm.Answer, error) {
 	if cmd.Accepted == 0 {
-		cmd.Accepted, _ = n.cfg.Replica.Now()
+		var err error
+		if cmd.Accepted, err = n.now(ctx); err != nil {
+			return fsm.Answer{}, err
+		}
 	}
 	record := command.Encode(cmd)
 	if len(record) > command.MaxSize {
@@ -42,6 +45,21 @@ func (n *Node) Run(ctx context.Context, cmd command.Command, hold time.Duration)
 		decode: decodeAnswer,
 		judge:  settles,
 	})
+}
+
+// now is this node's lower bound of cluster time. A node that has none yet,
+// having just started, gets one with the record of a read: under the time 0 an
+// unknown id would be taken for one of long ago, and refused.
+func (n *Node) now(ctx context.Context) (int64, error) {
+	now, known := n.cfg.Replica.Now()
+	if known {
+		return now, nil
+	}
+	if err := n.Refresh(ctx); err != nil {
+		return 0, err
+	}
+	now, _ = n.cfg.Replica.Now()
+	return now, nil
 }
 
 // settles tells why answer settles nothing, nil where it does. possible: an

@@ -431,3 +431,30 @@ func TestTooLargeRecord(t *testing.T) {
 		}
 	})
 }
+
+// A node that knows no cluster time yet asks for it before it accepts anything.
+func TestAcceptedIsKnown(t *testing.T) {
+	inTrio(t, func(t *testing.T, c *trio) {
+		c.replicas["n2"].young = true
+		a, err := c.run("n2", "id", 0)
+		wantGrant(t, a, err)
+		if got := c.replicas["n1"].stamps; len(got) != 1 || got[0] != 5e9 {
+			t.Errorf("records were accepted at %v", got)
+		}
+	})
+}
+
+// A node that refuses connections is not dialled for each call anew.
+func TestRefusedConnectionIsShared(t *testing.T) {
+	inTrio(t, func(t *testing.T, c *trio) {
+		c.log.setLeader("n9")
+		var wait sync.WaitGroup
+		for i := range 500 {
+			wait.Go(func() { _, _ = c.run("n2", fmt.Sprint("id-", i), 0) })
+		}
+		wait.Wait()
+		if n := c.net.dialled("at-n9"); n > 120 {
+			t.Errorf("500 calls dialled %d times within a second", n)
+		}
+	})
+}

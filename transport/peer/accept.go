@@ -131,7 +131,11 @@ func (r *refusals) note(remote net.Addr, theirs hello, own [16]byte, v verdict) 
 	if !r.due(refusal{theirs.node, v}, time.Now()) {
 		return
 	}
-	r.logger.Warn("refused a stream of another node", "reason", v.err(), "node", theirs.node, "remote", remote,
+	level := hclog.Warn
+	if v == verdictNotServed {
+		level = hclog.Debug // this node is stopping, or has not started that part yet
+	}
+	r.logger.Log(level, "refused a stream of another node", "reason", v.err(), "node", theirs.node, "remote", remote,
 		"their_cluster", clusterText(theirs.cluster), "own_cluster", clusterText(own), "their_version", theirs.version)
 }
 

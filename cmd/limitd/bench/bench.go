@@ -51,8 +51,11 @@ const patience = 30 * time.Second
 // the run is over.
 const firstCall = 5 * time.Second
 
+// lastCalls is how long pairs that are under way may go on when a run is ended early.
+const lastCalls = 5 * time.Second
+
 // cleanup bounds the end of a run: the last look, and deleting the limits.
-const cleanup = 15 * time.Second
+const cleanup = 5 * time.Second
 
 // run is one run under way.
 type run struct {
@@ -78,7 +81,8 @@ func (l *watched) granted() {
 }
 
 // Run makes the limits, runs the callers, looks at what is left, and deletes
-// the limits. An error means that the run could not be carried out; what the
+// the limits. The end of ctx ends the run early, and lets pairs that are under
+// way come to their end. An error means that the run could not be carried out; what the
 // callers met is in the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: o.Connections, MaxConnsPerHost: o.Connections, DisableCompression: true}
@@ -90,7 +94,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := r.makeLimits(ctx); err != nil {
 		return nil, err
 	}
-	callers, elapsed := r.work(ctx)
+	calls, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastCalls, abandon) })()
+	callers, elapsed := r.work(ctx, calls)
 	report := newReport(o, callers, elapsed)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 	defer cancel()
@@ -99,8 +106,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return report, err
 }
 
-// work runs all callers for the duration.
-func (r *run) work(ctx context.Context) ([]*caller, time.Duration) {
+// work runs all callers for the duration, or until ctx ends. Their calls go on
+// until calls ends.
+func (r *run) work(ctx, calls context.Context) ([]*caller, time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, r.Duration)
 	defer cancel()
 	callers := make([]*caller, r.Connections)
@@ -110,7 +118,7 @@ func (r *run) work(ctx context.Context) ([]*caller, time.Duration) {
 		callers[i] = &caller{run: r, base: i % len(r.Bases)}
 		all.Go(func() {
 			for ctx.Err() == nil {
-				callers[i].pair(r.limits[mathrand.IntN(len(r.limits))])
+				callers[i].pair(calls, r.limits[mathrand.IntN(len(r.limits))])
 			}
 		})
 	}
@@ -147,12 +155,15 @@ func (r *run) deleteLimits(ctx context.Context) {
 func (r *run) inspect(ctx context.Context, report *Report) error {
 	c := &caller{run: r}
 	for _, l := range r.limits {
+		report.Peak = max(report.Peak, l.peak.Load())
+	}
+	for _, l := range r.limits {
 		var now wire.Limit
 		if err := c.call(ctx, http.MethodGet, "/v1/limits/"+l.name, nil, &now); err != nil {
 			return fmt.Errorf("look at the limit %s: %w", l.name, err)
 		}
-		report.Peak = max(report.Peak, l.peak.Load())
 		report.Left += now.Status.Occupied
 	}
+	report.Inspected = true
 	return nil
 }

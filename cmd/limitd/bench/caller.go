@@ -34,8 +34,8 @@ const keptErrors = 3
 const pause = 20 * time.Millisecond
 
 // pair acquires a slot of l and releases it.
-func (c *caller) pair(l *watched) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (c *caller) pair(ctx context.Context, l *watched) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	id := c.run.name + "-" + strconv.FormatUint(c.run.ids.Add(1), 10)
 	var grant wire.Grant

@@ -19,6 +19,7 @@ type Report struct {
 	Peak       int64 // most slots of one limit that were surely held at once
 	Left       int64 // slots occupied when all had been released
 	Duplicates int64 // tokens given to two grants
+	Inspected  bool  // Left is what the nodes said; else nobody could be asked
 
 	acquire, release histogram
 	grants           int
@@ -49,7 +50,7 @@ func newReport(o Options, callers []*caller, elapsed time.Duration) *Report {
 // nothing is left occupied. Failed pairs leave slots to their TTL, so that with
 // them what is left says nothing.
 func (r *Report) Passed() bool {
-	return r.Pairs > 0 && r.Peak <= r.Options.Slots && r.Duplicates == 0 && (r.Left == 0 || r.Failed > 0)
+	return r.Inspected && r.Pairs > 0 && r.Peak <= r.Options.Slots && r.Duplicates == 0 && (r.Left == 0 || r.Failed > 0)
 }
 
 // Write writes the report for people.
@@ -65,7 +66,10 @@ func (r *Report) Write(w io.Writer) error {
 		p.printf("          %v\n", err)
 	}
 	verdict := "PASS"
-	if !r.Passed() {
+	switch {
+	case !r.Inspected:
+		verdict = "FAIL: nobody could be asked what is left"
+	case !r.Passed():
 		verdict = "FAIL"
 	}
 	p.printf("over-admission check: %s (at most %d of %d slots of a limit held at once; %d grants, %d tokens twice; %d slots occupied at the end)\n",

@@ -3,9 +3,12 @@ package config
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 const example = "../../../config.hcl.example"
@@ -86,6 +89,57 @@ func TestSpellings(t *testing.T) {
 		}
 		if diff := cmp.Diff(Default("n1"), c); diff != "" {
 			t.Errorf("%s: its default given to its flag changes something:\n%s", k.Name, diff)
+		}
+	}
+}
+
+// TestSeedsAreWhatTheClusterTakes compares the ranges of the limits block with
+// those of the state machine, at and beyond every power of two and at the known ends.
+func TestSeedsAreWhatTheClusterTakes(t *testing.T) {
+	fields := reflect.TypeFor[Limits]().NumField()
+	ids := 0
+	for id := command.SettingID(0); id <= command.SettingMaxLeases; id++ {
+		ids++
+		for _, value := range interesting() {
+			settings := command.DefaultSettings().With([]command.SettingChange{{Setting: id, Value: value}})
+			k := &checker{}
+			k.limits(limitsOf(settings))
+			if refused := limit.CheckSetting(id, value) != nil; refused != (len(k.problems) > 0) {
+				t.Errorf("setting %d = %d: the cluster refuses it: %v; the configuration: %v", id, value, refused, k.problems)
+			}
+		}
+	}
+	if ids != fields {
+		t.Errorf("%d settings, %d fields", ids, fields)
+	}
+}
+
+func interesting() []int64 {
+	values := []int64{0, -1}
+	for _, unit := range []int64{1, 1e6, 1e9, 60e9, 3600e9, 24 * 3600e9} {
+		for n := int64(1); n <= 1e9 && n*unit > 0 && n*unit < 1e18; n *= 10 {
+			for _, v := range []int64{n * unit, 2 * n * unit, 365 * n * unit} {
+				values = append(values, v-1, v, v+1)
+			}
+		}
+	}
+	return values
+}
+
+func TestLimitBlocksAreJudgedByTheStateMachine(t *testing.T) {
+	for _, bad := range []Limit{
+		{Name: "", Slots: 1, Rate: "0/s", Enforcement: "enforce"},
+		{Name: "a/b", Slots: 1, Rate: "0/s", Enforcement: "enforce"},
+		{Name: "a", Slots: -1, Rate: "0/s", Enforcement: "enforce"},
+		{Name: "a", Slots: 1, Rate: "fast", Enforcement: "enforce"},
+		{Name: "a", Slots: 1, Rate: "1/s", Enforcement: "enforce", Numbered: true},
+		{Name: "a", Slots: 1, Rate: "0/s", Enforcement: "enforce", Grace: -1},
+		{Name: "a", Slots: 1, Rate: "0/s", Enforcement: "maybe"},
+	} {
+		k := &checker{}
+		k.limit(bad)
+		if len(k.problems) != 1 || !strings.HasPrefix(k.problems[0].Key, "limit."+bad.Name) {
+			t.Errorf("%+v: %v", bad, k.problems)
 		}
 	}
 }

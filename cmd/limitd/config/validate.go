@@ -89,19 +89,21 @@ func (k *checker) raft(r Raft) {
 	k.within("raft.trailing_logs", r.TrailingLogs, 10240, 1<<40)
 }
 
+// limits checks the seeds of the replicated settings. The ranges are those of
+// the state machine (a test compares them), told in durations.
 func (k *checker) limits(l Limits) {
 	const day = 24 * time.Hour
 	k.lasting("limits.default_ttl", l.DefaultTTL, time.Second, day)
-	k.lasting("limits.remember", l.Remember, 10*time.Second, day)
-	k.within("limits.max_remembered", l.MaxRemembered, 1000, 1<<40)
-	k.within("limits.max_waiters", l.MaxWaiters, 1, 1<<40)
-	k.lasting("limits.patience", l.Patience, time.Millisecond, day)
-	k.lasting("limits.max_backdate", l.MaxBackdate, 10*time.Millisecond, 10*time.Second)
+	k.lasting("limits.remember", l.Remember, 20*time.Second, day)
+	k.within("limits.max_remembered", l.MaxRemembered, 1000, 100_000_000)
+	k.within("limits.max_waiters", l.MaxWaiters, 0, 10_000_000)
+	k.lasting("limits.patience", l.Patience, 10*time.Millisecond, day)
+	k.lasting("limits.max_backdate", l.MaxBackdate, time.Millisecond, 10*time.Second)
 	k.lasting("limits.tick_interval", l.TickInterval, 10*time.Millisecond, time.Minute)
-	k.within("limits.max_implicit", l.MaxImplicit, 0, 1<<40)
+	k.within("limits.max_implicit", l.MaxImplicit, 0, 1_000_000)
 	k.lasting("limits.implicit_ttl", l.ImplicitTTL, time.Minute, 3650*day)
-	k.within("limits.max_limits", l.MaxLimits, 1, 1<<40)
-	k.within("limits.max_leases", l.MaxLeases, 1, 1<<40)
+	k.within("limits.max_limits", l.MaxLimits, 1, 10_000_000)
+	k.within("limits.max_leases", l.MaxLeases, 1, 100_000_000)
 }
 
 func (k *checker) oneOf(key, value string, words ...string) {

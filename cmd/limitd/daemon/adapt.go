@@ -32,14 +32,17 @@ func (b backend) Read(ctx context.Context, stale bool, read func(*limit.State)) 
 }
 
 // snapshots saves and restores the whole state through the HTTP API.
-type snapshots struct{ node *forward.Node }
+type snapshots struct {
+	node    *forward.Node
+	replica *cluster.Replica
+}
 
+// Save writes a state that holds all that was answered before Save was called.
 func (s snapshots) Save(ctx context.Context, w io.Writer) error {
-	var shot *limit.Snapshot
-	if _, err := s.node.Read(ctx, false, func(state *limit.State) { shot = state.Snapshot() }); err != nil {
+	if err := s.node.Refresh(ctx); err != nil {
 		return err
 	}
-	return shot.Write(w)
+	return s.replica.Freeze().Write(w)
 }
 
 func (s snapshots) Restore(ctx context.Context, r io.Reader) error { return s.node.Restore(ctx, r) }

@@ -14,7 +14,7 @@ func (d *Daemon) startHTTP(context.Context) (err error) {
 		Node: d.cfg.Name, Version: d.deps.Version,
 		Backend:   backend{d.node},
 		Cluster:   &operations{name: d.cfg.Name, replica: d.replica, node: d.node},
-		Snapshots: snapshots{d.node},
+		Snapshots: snapshots{d.node, d.replica},
 		Ready:     d.replica.Ready,
 		Classify:  classify,
 		Registry:  d.deps.Registry,

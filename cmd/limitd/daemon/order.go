@@ -31,7 +31,7 @@ func (d *Daemon) startOrder() []step {
 func (d *Daemon) stopOrder() []step {
 	return []step{
 		{"drain http", "first: while everything below still answers, what is under way ends well and open waits go on elsewhere", d.drainHTTP},
-		{"seeds", "they use forwarding", d.stopTasks},
+		{"seeds", "making a limit needs forwarding, which stops next", d.stopTasks},
 		{"replica", "hands over while forwarding still answers the other nodes, so that their callers see latency, no error; then stops raft", d.stopReplica},
 		{"forwarding", "the answers of the last proposals have gone out", d.stopForward},
 		{"gossip", "says goodbye only now: until here the node did its part; it stays a member of the cluster", d.stopGossip},

@@ -30,8 +30,10 @@ func (m *Model) acquire(h command.Header, a *command.Acquire) command.Result {
 	if p := m.refuse(a); p != nil {
 		return p
 	}
-	x := &waiter{age: m.index, arrived: m.time, deadline: m.time + a.Wait, linger: cmp.Or(a.Linger, defaultLinger),
-		ttl: cmp.Or(a.TTL, m.settings.DefaultTTL), nameless: a.Anonymous, leads: leads(a), family: a.Family}
+	x := &waiter{
+		age: m.index, arrived: m.time, deadline: m.time + a.Wait, linger: cmp.Or(a.Linger, defaultLinger),
+		ttl: cmp.Or(a.TTL, m.settings.DefaultTTL), nameless: a.Anonymous, leads: leads(a), family: a.Family,
+	}
 	x.wants, _ = m.resolve(a)
 	x.lapse = m.time + x.linger
 	lacking := m.allLacking(x)

@@ -54,6 +54,15 @@ func (m *Model) blockers(x *waiter, lacking []*limit) (list []command.Blocker) {
 	return list
 }
 
+// WouldGrant tells whether a newcomer that asks for the entries would be granted
+// at once.
+func (m *Model) WouldGrant(entries []command.Entry) bool {
+	a := &command.Acquire{Entries: entries}
+	x := &waiter{age: m.index + 1}
+	x.wants, _ = m.resolve(a)
+	return m.refuse(a) == nil && len(m.allLacking(x)) == 0
+}
+
 // waitExpires ends the wait of x at its deadline.
 func (m *Model) waitExpires(x *waiter) {
 	d := m.denied(x, true)
