@@ -34,7 +34,8 @@ func (t *tenure) govern(said map[string]string) {
 	r := t.r
 	var rules uint64
 	r.View(func(s *limit.State) { rules = s.Rules() })
-	servers, known := r.noteMembers() // first: who was just removed must not be taken in again
+	servers, known := r.servers(), r.gossiped()
+	r.noteRemovals() // after the configuration was read: who is missing in it is known as removed
 	m := roster{self: r.ID(), cluster: r.identity.hex(), rules: rules, servers: servers, known: known, bars: r.removal.bars, caughtUp: t.caughtUp}
 	c, refused := m.next()
 	for id, why := range refused {

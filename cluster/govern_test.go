@@ -121,11 +121,14 @@ func TestRemovalIsRemembered(t *testing.T) {
 	var m removal
 	known := []gossip.Member{member("a", "n1", "h1:1"), member("b", "n2", "h2:1")}
 	both := []raft.Server{voter("a", "h1:1"), voter("b", "h2:1")}
-	m.note("a", both, known)
+	note := func(servers []raft.Server) {
+		m.note("a", func() []raft.Server { return servers }, func() []gossip.Member { return known })
+	}
+	note(both)
 	if m.bars(known[1]) {
 		t.Fatal("a member is barred")
 	}
-	m.note("a", both[:1], known)
+	note(both[:1])
 	if !m.bars(known[1]) || m.bars(known[0]) {
 		t.Fatal("who was removed is not remembered")
 	}
@@ -134,7 +137,7 @@ func TestRemovalIsRemembered(t *testing.T) {
 	if m.bars(again) {
 		t.Fatal("a node that was started anew is barred")
 	}
-	m.note("a", both, known)
+	note(both)
 	if m.bars(known[1]) {
 		t.Fatal("a member that came back is barred")
 	}

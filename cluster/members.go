@@ -15,7 +15,7 @@ func (r *Replica) watchMembers() {
 	said := ""
 	for {
 		wait := r.membership.wait()
-		r.noteMembers()
+		r.noteRemovals()
 		if reason := r.form(); reason != said {
 			said = reason
 			if reason != "" {
@@ -147,14 +147,6 @@ func (r *Replica) found(members []gossip.Member) error {
 	return nil
 }
 
-// noteMembers looks at the configuration and at gossip, and remembers who was
-// removed since it last did.
-func (r *Replica) noteMembers() ([]raft.Server, []gossip.Member) {
-	servers, known := r.servers(), r.gossiped()
-	r.removal.note(r.ID(), servers, known)
-	return servers, known
-}
-
 // removal remembers which members left raft's configuration, and in which
 // session they were: a node that an operator removed is not added again before
 // it was started anew.
@@ -165,10 +157,22 @@ type removal struct {
 	self    bool              // this node was removed
 }
 
-// note compares the configuration with the last one.
-func (m *removal) note(self string, servers []raft.Server, known []gossip.Member) {
+// noteRemovals looks who left the configuration.
+func (r *Replica) noteRemovals() {
+	r.removal.note(r.ID(), r.servers, func() []gossip.Member {
+		if r.cfg.Gossip == nil {
+			return nil
+		}
+		return r.cfg.Gossip.Members()
+	})
+}
+
+// note compares the configuration with the last one. It reads both under its
+// lock, so that an older one never comes after a newer one.
+func (m *removal) note(self string, configuration func() []raft.Server, heard func() []gossip.Member) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	servers, known := configuration(), heard()
 	now := make(map[raft.ServerID]bool, len(servers))
 	for _, s := range servers {
 		now[s.ID] = true

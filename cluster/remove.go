@@ -32,7 +32,7 @@ func (r *Replica) RemoveNode(ctx context.Context, name string) error {
 		}
 		return fmt.Errorf("%w: it handed over in order to be removed", ErrNotLeader)
 	}
-	r.noteMembers() // so that its absence will be noticed, however new it is
+	r.noteRemovals() // so that its absence will be noticed, however new it is
 	f := r.raft.RemoveServer(raft.ServerID(n.ID), 0, changeTimeout)
 	if err := t.r.await(ctx, f); err != nil {
 		return fmt.Errorf("remove %q: %w", name, classify(err))
