@@ -33,7 +33,10 @@ func keepReserve(dir string, size int64, log hclog.Logger) error {
 		log.Warn("the disk is full: the reserve is given up; free some space", "dir", dir, "free_bytes", free, "reserve_bytes", size)
 		err = os.Remove(path)
 	case !kept && free >= reserveShare*uint64(size):
-		err = takeReserve(path, size)
+		if err = takeReserve(path, size); err != nil { // a node without one serves all the same
+			log.Warn("no disk space could be kept in reserve", "dir", dir, "reserve_bytes", size, "err", err)
+			err = nil
+		}
 	default:
 		err = nil
 	}

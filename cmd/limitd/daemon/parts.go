@@ -4,21 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"time"
 
-	"github.com/hashicorp/raft"
 	"github.com/limitd/limitd/cluster"
 	"github.com/limitd/limitd/cluster/clock"
 	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/transport/forward"
 	"github.com/limitd/limitd/transport/peer"
 )
-
-// raftTimeout is how long one of raft's calls to another node may take.
-const raftTimeout = 5 * time.Second
-
-// raftPool is how many idle connections raft keeps to each other node.
-const raftPool = 3
 
 func (d *Daemon) openStores(context.Context) error {
 	if d.cfg.Memory {
@@ -31,6 +23,7 @@ func (d *Daemon) openStores(context.Context) error {
 	}
 	stores, err := store.Open(d.cfg.DataDir, store.Options{
 		Kind: store.Kind(d.cfg.Raft.LogStore), Rand: rand.Reader, Logger: d.log.Named("store"),
+		Reserve: store.ReserveSize,
 	})
 	if err != nil {
 		return err
@@ -47,16 +40,6 @@ func (d *Daemon) startPeer(context.Context) (err error) {
 	return err
 }
 
-// raftTransport carries raft's calls over the peer port. One call at a time on
-// a connection: pipelining can leave a follower without entries for ever
-// (cluster refuses it besides).
-func (d *Daemon) raftTransport() raft.Transport {
-	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: d.port.Raft(), MaxPool: raftPool, MaxRPCsInFlight: 1,
-		Timeout: raftTimeout, Logger: d.log.Named("raft-net"),
-	})
-}
-
 func (d *Daemon) startReplica(context.Context) error {
 	r, err := cluster.Start(cluster.Config{
 		Node: cluster.Identity{
@@ -68,15 +51,15 @@ func (d *Daemon) startReplica(context.Context) error {
 			SnapshotInterval: d.cfg.Raft.SnapshotInterval, SnapshotThreshold: uint64(d.cfg.Raft.SnapshotThreshold),
 			TrailingLogs: uint64(d.cfg.Raft.TrailingLogs),
 		},
-		Form:      cluster.Formation{Expect: int(d.cfg.Cluster.BootstrapExpect)},
-		Logger:    d.log,
-		Stores:    d.stores,
-		Transport: d.raftTransport(),
-		Gossip:    d.gossip,
-		Clock:     clock.New(),
-		Rand:      rand.Reader,
-		Settings:  d.cfg.Limits.Settings(),
-		Fatal:     d.deps.Fatal,
+		Form:     cluster.Formation{Expect: int(d.cfg.Cluster.BootstrapExpect)},
+		Logger:   d.log,
+		Stores:   d.stores,
+		Streams:  d.port.Raft(),
+		Gossip:   d.gossip,
+		Clock:    clock.New(),
+		Rand:     rand.Reader,
+		Settings: d.cfg.Limits.Settings(),
+		Fatal:    d.deps.Fatal,
 	})
 	if err != nil {
 		return err
