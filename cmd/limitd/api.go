@@ -20,6 +20,10 @@ import (
 // defaultAddress is where a node on this machine answers.
 const defaultAddress = "127.0.0.1:7480"
 
+// graceTime is how much longer than a call's time the command line waits, so that
+// a node that gives up in time can say why.
+const graceTime = time.Second
+
 // maxAnswer bounds what is read of one answer, bytes.
 const maxAnswer = 64 << 20
 
@@ -91,12 +95,16 @@ func (a *api) call(ctx context.Context, method, path string, in any) (json.RawMe
 	if len(a.bases) == 0 {
 		return nil, failf(exitUsage, "no address of a node is given")
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	ctx, cancel := context.WithTimeout(ctx, a.timeout+graceTime)
 	defer cancel()
-	key := rand.Text()
+	key, end := rand.Text(), time.Now().Add(a.timeout)
 	var failed error
 	for _, base := range a.bases {
-		answer, err := a.try(ctx, method, base+path, key, body)
+		left := time.Until(end)
+		if failed != nil && left < time.Millisecond {
+			break
+		}
+		answer, err := a.try(ctx, method, base+path, key, max(left, time.Millisecond), body)
 		if err == nil || !anotherNode(err) {
 			return answer, failureOf(err, base)
 		}
@@ -111,7 +119,8 @@ func anotherNode(err error) bool {
 	return !errors.As(err, &p) || p.Code.Info().Retry == wire.RetrySameID
 }
 
-func (a *api) try(ctx context.Context, method, url, key string, body []byte) (json.RawMessage, error) {
+// try asks one node, which may try for as long as left.
+func (a *api) try(ctx context.Context, method, url, key string, left time.Duration, body []byte) (json.RawMessage, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -125,7 +134,7 @@ func (a *api) try(ctx context.Context, method, url, key string, body []byte) (js
 	if a.token != "" {
 		request.Header.Set("Authorization", "Bearer "+a.token)
 	}
-	request.Header.Set(wire.HeaderTimeout, a.timeout.String())
+	request.Header.Set(wire.HeaderTimeout, left.String())
 	response, err := a.client.Do(request)
 	if err != nil {
 		return nil, err
@@ -158,8 +167,11 @@ func failureOf(err error, base string) error {
 	var p *wire.Problem
 	if errors.As(err, &p) {
 		f := failf(exitCode(p.Code), "%s", p.Detail)
-		for _, e := range p.Errors {
-			f.text += fmt.Sprintf("\n  %s: %s", e.Field, e.Detail)
+		if len(p.Errors) > 1 { // the detail tells the first of them
+			f.text = fmt.Sprintf("%d things are wrong with the request", len(p.Errors))
+			for _, e := range p.Errors {
+				f.text += fmt.Sprintf("\n  %s: %s", e.Field, e.Detail)
+			}
 		}
 		if f.hint = p.Hint; p.Effect == wire.EffectUnknown {
 			f.hint = strings.TrimSpace(f.hint + " It may have happened: look before you repeat it.")

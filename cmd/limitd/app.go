@@ -64,6 +64,9 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		return usagef(commandPath(c), "%v", err)
 	}
 	name = "--" + strings.TrimLeft(name, "-")
+	if name == "--version" {
+		return usagef(commandPath(c), "unknown flag --version. Did you mean \"limitd version\"?")
+	}
 	var known []string
 	if c.Command != nil {
 		for _, f := range c.Command.Flags {

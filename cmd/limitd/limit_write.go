@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -8,17 +9,18 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// settingFlags are the flags that say what a limit is.
-func settingFlags() []cli.Flag {
+// settingFlags are the flags that say what a limit is; slots and others tell what
+// counts where a flag is not given, others being "" for each flag's own default.
+func settingFlags(slots, others string) []cli.Flag {
 	return []cli.Flag{
-		&cli.Int64Flag{Name: "slots", Usage: "`N` slots"},
-		&cli.StringFlag{Name: "rate", Usage: "how fast slots come back by themselves, such as `10/m`; 0/s: by release only"},
-		&cli.BoolFlag{Name: "inactive", Usage: "let everybody through"},
-		&cli.BoolFlag{Name: "shadow", Usage: "judge and count, but block nobody"},
-		&cli.BoolFlag{Name: "numbered", Usage: "give each slot a number"},
-		&cli.DurationFlag{Name: "grace", Usage: "how long slots of an expired lease stay occupied"},
-		&cli.StringFlag{Name: "description", Usage: "`TEXT` for people"},
-		&cli.StringSliceFlag{Name: "label", Usage: "`KEY=VALUE`; may be repeated"},
+		&cli.Int64Flag{Name: "slots", Usage: "`N` slots", DefaultText: slots},
+		&cli.StringFlag{Name: "rate", Usage: "how fast slots come back by themselves, such as `10/m`; 0/s: by release only", DefaultText: others},
+		&cli.BoolFlag{Name: "inactive", Usage: "let everybody through", DefaultText: others},
+		&cli.BoolFlag{Name: "shadow", Usage: "judge and count, but block nobody", DefaultText: others},
+		&cli.BoolFlag{Name: "numbered", Usage: "give each slot a number", DefaultText: others},
+		&cli.DurationFlag{Name: "grace", Usage: "how long slots of an expired lease stay occupied", DefaultText: others},
+		&cli.StringFlag{Name: "description", Usage: "`TEXT` for people", DefaultText: others},
+		&cli.StringSliceFlag{Name: "label", Usage: "`KEY=VALUE`, or with update KEY- to drop it; may be repeated"},
 	}
 }
 
@@ -27,7 +29,7 @@ func limitCreate(w world) *cli.Command {
 		Name: "create", Usage: "make a limit", ArgsUsage: "NAME --slots N",
 		Description: "limitd limit create db --slots 5\n" +
 			"limitd limit create api --slots 10 --rate 100/m --label team=data",
-		Flags: apiFlags(settingFlags()...),
+		Flags: apiFlags(settingFlags("required", "")...),
 		Action: func(c *cli.Context) error {
 			name, err := oneName(c)
 			if err != nil {
@@ -58,9 +60,17 @@ func createLimit(c *cli.Context, w world, request wire.LimitRequest) error {
 		return err
 	}
 	if limit.Rate == "0/s" {
-		return p.line("Created limit %s: %d slots.", limit.Name, limit.Slots)
+		return p.line("Created limit %s: %s.", limit.Name, slots(limit.Slots))
 	}
-	return p.line("Created limit %s: %d slots, decaying at %s.", limit.Name, limit.Slots, limit.Rate)
+	return p.line("Created limit %s: %s, decaying at %s.", limit.Name, slots(limit.Slots), limit.Rate)
+}
+
+// slots counts slots for people.
+func slots(n int64) string {
+	if n == 1 {
+		return "1 slot"
+	}
+	return fmt.Sprintf("%d slots", n)
 }
 
 // patchOf gathers the settings that the command line gives.
@@ -146,7 +156,7 @@ func limitUpdate(w world) *cli.Command {
 	return &cli.Command{
 		Name: "update", Usage: "change settings of a limit; the others stay", ArgsUsage: "NAME",
 		Description: "limitd limit update db --slots 8\nlimitd limit update db --rename database --label team- --shadow=false",
-		Flags:       apiFlags(append(settingFlags(), &cli.StringFlag{Name: "rename", Usage: "give it another `NAME`; leases and queue stay"})...),
+		Flags:       apiFlags(append(settingFlags("unchanged", "unchanged"), &cli.StringFlag{Name: "rename", Usage: "give it another `NAME`; leases and queue stay"})...),
 		Action: func(c *cli.Context) error {
 			name, err := oneName(c)
 			if err != nil {
@@ -224,7 +234,7 @@ func limitReset(w world) *cli.Command {
 			if p.json {
 				return p.object(raw)
 			}
-			return p.line("Freed %d slots of limit %s.", freed.Freed, name)
+			return p.line("Freed %s of limit %s.", slots(freed.Freed), name)
 		},
 	}
 }

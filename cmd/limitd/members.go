@@ -2,7 +2,10 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
@@ -24,17 +27,21 @@ func membersCommand(w world) *cli.Command {
 			if p.json {
 				return p.object(raw)
 			}
+			if len(cluster.Nodes) == 0 {
+				return p.line("No members yet: the node that was asked waits for a cluster to form, or to be taken in; its log says for whom.")
+			}
 			return p.table([]string{"NAME", "ROLE", "STATE", "ALIVE", "HTTP", "PEER", "APPLIED", "CONTACT", "VERSION"}, memberRows(cluster.Nodes))
 		},
 	}
 }
 
 func memberRows(nodes []wire.Node) [][]string {
+	slices.SortFunc(nodes, func(a, b wire.Node) int { return strings.Compare(a.Name, b.Name) })
 	var rows [][]string
 	for _, n := range nodes {
 		contact := "-"
 		if n.LastContact != nil {
-			contact = n.LastContact.String()
+			contact = time.Duration(*n.LastContact).Round(time.Millisecond).String()
 		}
 		rows = append(rows, []string{
 			n.Name, n.Role, n.State, strconv.FormatBool(n.Alive), n.HTTP, n.Peer,
@@ -47,7 +54,7 @@ func memberRows(nodes []wire.Node) [][]string {
 func leaveCommand(w world) *cli.Command {
 	return &cli.Command{
 		Name: "leave", Usage: "take the addressed node out of the cluster for good", Flags: apiFlags(),
-		Description: "Stopping a node (SIGTERM) does not need this: it keeps its place and comes back.",
+		Description: "limitd leave --address 127.0.0.1:7500\n\nThen stop the node. Started again, it joins again. Stopping a node (SIGTERM) does not\nneed this: it keeps its place and comes back.",
 		Action: func(c *cli.Context) error {
 			p, err := newPrinter(c, w)
 			if err != nil {
@@ -55,7 +62,7 @@ func leaveCommand(w world) *cli.Command {
 			}
 			a := newAPI(c, w)
 			if len(a.bases) != 1 {
-				return usagef(commandPath(c), "give the one address of the node that leaves")
+				return usagef(commandPath(c), "give the one address of the node that leaves: --address HOST:PORT")
 			}
 			if _, err := a.call(c.Context, http.MethodPost, "/v1/cluster/leave", nil); err != nil {
 				return err
@@ -63,7 +70,7 @@ func leaveCommand(w world) *cli.Command {
 			if p.json {
 				return p.object(map[string]string{"left": a.bases[0]})
 			}
-			return p.line("The node at %s has left the cluster; it may be stopped.", a.bases[0])
+			return p.line("The node at %s has left the cluster; now stop it.", a.bases[0])
 		},
 	}
 }

@@ -58,7 +58,7 @@ func Keys() []Key {
 		{"gossip.advertise", "host:port that others are told for gossip", func(c *Config) any { return &c.Gossip.Advertise }},
 
 		{"cluster.bootstrap_expect", "how many voters found the cluster together; the same on every node", func(c *Config) any { return &c.Cluster.BootstrapExpect }},
-		{"cluster.retry_join", "gossip addresses of other nodes, tried until one answers", func(c *Config) any { return &c.Cluster.RetryJoin }},
+		{"cluster.retry_join", "gossip addresses of other nodes, separated by commas, tried until one answers", func(c *Config) any { return &c.Cluster.RetryJoin }},
 		{"cluster.role", "voter, or nonvoter to follow without a vote", func(c *Config) any { return &c.Cluster.Role }},
 
 		{"raft.log_store", "boltdb, or wal for about twice the commits", func(c *Config) any { return &c.Raft.LogStore }},

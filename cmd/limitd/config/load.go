@@ -28,6 +28,7 @@ type Loaded struct {
 	diags  hcl.Diagnostics
 	files  map[string]*hcl.File
 	origin map[string]origin // by key; "limit.NAME.KEY" in limit blocks
+	partly bool              // some file could not be read in full
 }
 
 // origin is where a value came from: a place in a file, or a flag or variable.
@@ -48,6 +49,9 @@ func Load(base Config, from Sources) *Loaded {
 	l.readVariables(from.Lookup)
 	l.readFlags(from.Flags)
 	for _, p := range Validate(l.Config) {
+		if p.Key == "data_dir" && l.partly && !l.Set(p.Key) {
+			continue // it may stand in what could not be read
+		}
 		l.report(p)
 	}
 	return l
@@ -74,11 +78,13 @@ func (l *Loaded) readFiles(from Sources) {
 	for _, path := range from.Paths {
 		names, err := expand(path)
 		if err != nil {
+			l.partly = true
 			l.fail(nil, "Cannot read the configuration", err.Error())
 			continue
 		}
 		for _, name := range names {
 			file, diags := parser.ParseHCLFile(name)
+			l.partly = l.partly || diags.HasErrors()
 			l.diags = append(l.diags, diags...)
 			if file != nil && file.Body != nil {
 				l.readBody(file.Body, evalContext(from.Lookup))
