@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -129,6 +130,7 @@ func (c *call) answerAcquire(q *acquireCall, answer fsm.Answer) error {
 	}
 	c.api.metrics.acquired(answer.Result)
 	out := c.outcome(answer.Result)
+	pointAt(out.problem, answer.Result, q.op.Entries)
 	c.limitHeaders(answer.Result)
 	if out.problem != nil {
 		return out.problem
@@ -178,6 +180,26 @@ func (c *call) outcome(r command.Result) outcome {
 		return outcome{problem: c.refusal(r)}
 	}
 	return outcome{problem: wire.NewProblem(wire.CodeInternal, unexpected(r).Error())}
+}
+
+// pointAt tells which entry of an acquire a refusal is about.
+func pointAt(w *wire.Problem, r command.Result, entries []command.Entry) {
+	p, refused := r.(*command.Problem)
+	if !refused || p.Limit == "" {
+		return
+	}
+	field := "name"
+	switch p.Code {
+	case command.CodeNeverFits:
+		field = "slots"
+	case command.CodeNoDecay:
+		field = "mode"
+	}
+	for i, e := range entries {
+		if e.Name == p.Limit {
+			w.Errors = []wire.FieldError{{Field: fmt.Sprintf("limits[%d].%s", i, field), Detail: p.Error()}}
+		}
+	}
 }
 
 // acquireStatus serves GET /v1/acquires/{id}.

@@ -155,8 +155,11 @@ func TestAcquireRefusals(t *testing.T) {
 	if p.Hint != "create it: limitd limit create dbb --slots N; similar names: db" || p.Effect != wire.EffectNone {
 		t.Errorf("%+v", p)
 	}
+	if len(p.Errors) != 1 || p.Errors[0].Field != "limits[0].name" {
+		t.Errorf("%+v", p.Errors)
+	}
 	p = c.post("/v1/acquire", `{"limits":[{"name":"db","slots":5}]}`).must(422).refuses(wire.CodeNeverFits)
-	if p.Detail != `limit "db" has 3 slots; 5 were asked for` {
+	if p.Detail != `limit "db" has 3 slots; 5 were asked for` || len(p.Errors) != 1 || p.Errors[0].Field != "limits[0].slots" {
 		t.Errorf("%+v", p)
 	}
 	c.post("/v1/acquire", `{"limits":[{"name":"db","mode":"rate_limit"}]}`).must(422).refuses(wire.CodeNoDecay)
