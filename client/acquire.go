@@ -53,6 +53,7 @@ type acquiring struct {
 	first    Clocks        // just before the id was first sent
 	last     Clocks        // just before it was last sent, or told to wait
 	answered Clocks        // when a node last gave any answer
+	astray   bool          // a sending of the id had no answer: it may reach the cluster yet
 }
 
 // errIDWorn says that an id may soon be forgotten, so that it must not be used
@@ -80,15 +81,17 @@ func (a *acquiring) left() time.Duration {
 }
 
 // underOneID asks under one id until there is an answer. An id that is given
-// up for any other reason is cancelled, so that nothing comes of it later.
+// up for any other reason is cancelled, so that nothing comes of it later; also
+// one that was refused while another sending of it may still be on its way:
+// what refused it (no such limit) may have changed when that one arrives.
 func (a *acquiring) underOneID(ctx context.Context) (*Lease, error) {
 	if a.id = a.r.ID; a.id == "" {
 		a.id = a.c.newID()
 	}
-	a.wait = a.left()
+	a.wait, a.astray = a.left(), false
 	grant, err := a.ask(ctx)
 	if err != nil {
-		if asError(err).Effect != wire.EffectNone {
+		if a.astray || asError(err).Effect != wire.EffectNone {
 			a.c.cancelLater(a.id)
 		}
 		return nil, err
@@ -158,6 +161,7 @@ func (a *acquiring) goOn(ctx context.Context, tries int, err *Error) error {
 	if !err.retry {
 		return err
 	}
+	a.astray = a.astray || err.Effect != wire.EffectNone
 	if err.Status != 0 {
 		a.answered = a.c.cfg.Clocks()
 	}

@@ -285,6 +285,30 @@ func TestCancelledAcquireLeavesNothing(t *testing.T) {
 	}
 }
 
+// A refusal ends the call, but not a sending of the same id that is still on its
+// way: it is cancelled.
+func TestRefusedAfterASendingWentAstray(t *testing.T) {
+	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
+		first := true
+		f.setFault(func(_, path string) (before, after error) {
+			if path == "/v1/acquire" && first {
+				first = false
+				return errWire, nil
+			}
+			return nil, nil
+		})
+		_, err := c.Acquire(context.Background(), Request{Limits: Slots{"unknown": 1}})
+		if !errors.Is(err, ErrLimitNotFound) {
+			t.Errorf("got %v", err)
+		}
+		synctest.Wait()
+		log := f.requests()
+		if len(log) != 3 || !strings.HasPrefix(log[2], "n1:1 /v1/cancel ") {
+			t.Errorf("the requests were %q: the sending that was lost can still be granted once the limit exists", log)
+		}
+	})
+}
+
 func TestCloseEndsCallsAndLeases(t *testing.T) {
 	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
 		l := mustAcquire(t, c, db())
