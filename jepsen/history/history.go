@@ -118,11 +118,15 @@ type Got struct {
 	Leases     []Renewed     `json:"leases,omitempty"`      // renew
 	RetryAfter time.Duration `json:"retry_after,omitempty"` // denied; -1: not said
 	Ahead      int64         `json:"ahead,omitempty"`       // denied: the largest number of waiters ahead that was named
-	Occupied   int64         `json:"occupied,omitempty"`    // read_limit
-	Waiting    int64         `json:"waiting,omitempty"`     // read_limit
-	State      string        `json:"state,omitempty"`       // read_id
-	Found      bool          `json:"found,omitempty"`       // read_limit, read_id
-	Slots      int64         `json:"slots,omitempty"`       // read_limit
+	// Queued is when (in the run's time) the first answer came that said the
+	// acquire stands in the queue, a 202; 0: none did. From then on its age is
+	// settled: an acquire of the same limits that is called later is younger.
+	Queued   time.Duration `json:"queued,omitempty"`
+	Occupied int64         `json:"occupied,omitempty"` // read_limit
+	Waiting  int64         `json:"waiting,omitempty"`  // read_limit
+	State    string        `json:"state,omitempty"`    // read_id
+	Found    bool          `json:"found,omitempty"`    // read_limit, read_id
+	Slots    int64         `json:"slots,omitempty"`    // read_limit
 }
 
 // Granted is one limit of a grant.
