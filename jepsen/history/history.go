@@ -54,11 +54,16 @@ const (
 // Op is one call of one client, over all its tries under the same id, from the
 // first sending to the last answer. A client has one call open at a time.
 type Op struct {
-	Number  int           `json:"number"` // in order of Call, from 1
-	Client  int           `json:"client"`
-	Kind    Kind          `json:"kind"`
-	Node    string        `json:"node,omitempty"` // that gave the answer, or was asked last
-	Tries   int           `json:"tries,omitempty"`
+	Number int    `json:"number"` // in order of Call, from 1
+	Client int    `json:"client"`
+	Kind   Kind   `json:"kind"`
+	Node   string `json:"node,omitempty"` // that gave the answer, or was asked last
+	Tries  int    `json:"tries,omitempty"`
+	// Astray is how many of the tries got no answer, or one that says that they
+	// may happen yet. Under one id they have one effect, so they show only in a
+	// renew: each try of it is a command of its own, and one that went astray may
+	// prolong a lease after Return.
+	Astray  int           `json:"astray,omitempty"`
 	Call    time.Duration `json:"call"`
 	Return  time.Duration `json:"return"` // where Outcome is Unknown: when the client gave up
 	Outcome Outcome       `json:"outcome"`
