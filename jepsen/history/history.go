@@ -114,10 +114,10 @@ type Settings struct {
 type Got struct {
 	Token      uint64        `json:"token,omitempty"` // acquire: granted
 	Waited     time.Duration `json:"waited,omitempty"`
-	ExpiresIn  time.Duration `json:"expires_in,omitempty"` // 0: no lease
+	ExpiresIn  time.Duration `json:"expires_in,omitempty"` // 0: no lease; of the Go client: the TTL
 	Granted    []Granted     `json:"granted,omitempty"`
 	Replayed   bool          `json:"replayed,omitempty"`
-	Released   bool          `json:"released,omitempty"` // release
+	Released   bool          `json:"released,omitempty"` // release; the Go client (Index 0) does not tell
 	Cancelled  bool          `json:"cancelled,omitempty"`
 	Reason     string        `json:"reason,omitempty"`      // release: why not
 	Leases     []Renewed     `json:"leases,omitempty"`      // renew
