@@ -64,9 +64,16 @@ func Oversupply(slots int64, num uint64, per time.Duration, callers int) Workloa
 	return Workload{
 		Name: "rate-oversupply", What: fmt.Sprintf("callers always wait for a limit of %d slots, of which %s decay", slots, rateText(num, per)),
 		Setup: setup(limit),
-		Run:   crew(callers, all(oversupplyStep)),
+		Run: func(ctx context.Context, e *Env) error {
+			// All slots at once: the limit must not be empty again before all wait.
+			newCaller(e, fillingCaller).acquire(ctx, history.Ask{Limits: rate(limit.name, slots)})
+			return crew(callers, all(oversupplyStep))(ctx, e)
+		},
 	}
 }
+
+// fillingCaller is the number of the caller that fills the limit at first.
+const fillingCaller = 902
 
 func oversupplyStep(ctx context.Context, c *caller) {
 	c.acquire(ctx, history.Ask{Limits: rate("rate", 1), Wait: 10 * time.Second})
