@@ -55,7 +55,7 @@ func (s *toy) run(o *history.Op) (waits *toyID) {
 }
 
 func (s *toy) acquire(o *history.Op) *toyID {
-	if q := s.ids[o.ID]; q != nil && !s.sick("no memory", 2) {
+	if q := s.ids[o.ID]; q != nil && !s.sick("no memory", 2) && !(q.code == "cancelled" && s.sick("a barred id is granted", 1)) {
 		if q.code == "" && q.token == 0 {
 			return q
 		}
@@ -175,6 +175,12 @@ func (s *toy) put(o *history.Op) {
 	}
 	if l.set.Inactive != o.Config.Inactive && s.sick("a toggle leaks", 2) {
 		l.held[1<<60] = 1
+	}
+	if s.sick("the bucket has one more", 1) {
+		l.extra = 1
+	}
+	if s.sick("the bucket leaks faster", 1) {
+		l.faster = 10
 	}
 	l.decay(s.now)
 	l.set = *o.Config

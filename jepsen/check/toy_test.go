@@ -36,6 +36,8 @@ type toyLimit struct {
 	ordinals map[uint32]uint64
 	level    int64 // where slots decay: what is occupied, in 1/RatePer of a slot
 	since    int64
+	extra    int64 // bugs: slots too many, decay that is too fast by per cent
+	faster   int64
 }
 
 type toyLease struct {
@@ -145,18 +147,18 @@ func sorted[K cmp.Ordered, V any](m map[K]V) []K {
 
 func (l *toyLimit) decay(now int64) {
 	if l.set.RateNum > 0 {
-		l.level = max(0, l.level-int64(l.set.RateNum)*(now-l.since))
+		l.level = max(0, l.level-int64(l.set.RateNum)*(now-l.since)*(l.faster+100)/100)
 		l.since = now
 	}
 }
 
 // fitsAt is when n slots fit, by decay alone.
 func (l *toyLimit) fitsAt(n int64) int64 {
-	over := l.level - (l.set.Slots-n)*int64(l.set.RatePer)
+	over := l.level - (l.set.Slots-n+l.extra)*int64(l.set.RatePer)
 	if over <= 0 {
 		return l.since
 	}
-	num := int64(l.set.RateNum)
+	num := int64(l.set.RateNum) * (l.faster + 100) / 100
 	return l.since + (over+num-1)/num
 }
 
@@ -170,7 +172,7 @@ func (l *toyLimit) occupied() (n int64) {
 func (l *toyLimit) fits(now, n int64) bool {
 	if l.set.RateNum > 0 {
 		l.decay(now)
-		return l.level <= (l.set.Slots-n)*int64(l.set.RatePer)
+		return l.level <= (l.set.Slots-n+l.extra)*int64(l.set.RatePer)
 	}
 	return l.occupied()+n <= l.set.Slots
 }
@@ -231,6 +233,9 @@ func (s *toy) grant(q *toyID, target int64) {
 	for _, w := range q.ask.Limits {
 		l := s.limits[w.Name]
 		t := history.Granted{Name: w.Name, Slots: w.Slots, Rate: w.Rate, Counted: !l.set.Inactive}
+		if l.set.Inactive && s.sick("grants while inactive count", 1) {
+			t.Counted = true
+		}
 		switch {
 		case s.sick("half a grant", 30):
 			continue
