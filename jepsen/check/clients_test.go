@@ -155,6 +155,9 @@ func (b *body) letGo(o *history.Op, then func()) {
 
 // write writes to what the lease guards.
 func (b *body) write(o *history.Op) {
+	if len(o.Granted) == 0 {
+		return // its limits were deleted
+	}
 	name := o.Granted[0].Name
 	accepted := o.Token >= b.w.high[name]
 	if accepted {
@@ -178,9 +181,15 @@ func (p *operator) next() {
 	name := p.c.names[p.w.rng.IntN(len(p.c.names))]
 	o := &history.Op{Kind: history.Put, Ask: history.Ask{ID: fmt.Sprintf("op-%d", p.w.made), Limits: []history.Want{{Name: name}}}}
 	set := p.sets[name]
-	switch p.w.rng.IntN(5) {
+	switch p.w.rng.IntN(6) {
 	case 0:
 		o.Kind = history.Reset
+	case 5:
+		o.Kind = history.Delete
+		make := &history.Op{Kind: history.Put, Ask: o.Ask}
+		make.ID, make.Config = o.ID+"-again", &set
+		p.w.call(o, p.c.calm, func() { p.w.call(make, p.c.calm, then) })
+		return
 	case 1:
 		o.Kind, o.Limits = history.Force, nil
 		tokens := slices.Sorted(maps.Keys(p.w.toy.leases))
