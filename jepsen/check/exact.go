@@ -24,7 +24,7 @@ func judgeExact(f *facts, r *report) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.limits)) {
 		l := f.limits[name]
-		if !l.decays || len(l.puts) != 1 || len(l.clears) > 0 || !f.allKnown(l) {
+		if !l.decays || len(l.puts) != 1 || len(l.clears) > 0 || !l.allKnown() {
 			continue
 		}
 		list := f.admissions(l)
@@ -35,10 +35,9 @@ func judgeExact(f *facts, r *report) {
 
 // allKnown tells whether all that named a limit asked for rate slots of it
 // alone, and was answered.
-func (f *facts) allKnown(l *limit) bool {
-	return !slices.ContainsFunc(f.acts, func(a *act) bool {
-		_, named := wants(a.Op, l.name)
-		return named && a.Kind == history.Acquire && (a.Outcome == history.Unknown || len(a.Limits) != 1 || !a.Limits[0].Rate)
+func (l *limit) allKnown() bool {
+	return !slices.ContainsFunc(l.asks, func(a *act) bool {
+		return a.Outcome == history.Unknown || len(a.Limits) != 1 || !a.Limits[0].Rate
 	})
 }
 

@@ -18,6 +18,7 @@ type limit struct {
 	clears []*act // resets and deletes: they end claims
 	decays bool   // some settings have a rate
 	old    bool   // it may be older than what is known, with any of the settings in puts
+	asks   []*act // acquires that name it
 	grants []*grant
 }
 
@@ -40,6 +41,11 @@ func (f *facts) findLimits() {
 		name := a.Limits[0].Name
 		done := a.Outcome == history.Unknown || a.Code == ""
 		switch {
+		case a.Kind == history.Acquire:
+			for _, w := range a.Limits {
+				l := f.limit(w.Name)
+				l.asks = append(l.asks, a)
+			}
 		case a.Kind == history.Put && done && a.Config != nil:
 			l := f.limit(name)
 			l.puts = append(l.puts, a)

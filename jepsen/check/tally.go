@@ -68,11 +68,8 @@ func (f *facts) room(l *limit) *room {
 		m.most.add(g.lo, g.frees(f, l), t.Slots)
 		m.least.add(g.hi, g.holds(f, l), t.Slots)
 	}
-	for _, a := range f.acts {
-		n, named := wants(a.Op, l.name)
-		if a.Kind != history.Acquire || !named {
-			continue
-		}
+	for _, a := range l.asks {
+		n := wants(a.Op, l.name)
 		r := f.asked[a.ID]
 		if r == nil && (a.Outcome != history.OK || a.Tries > 1) || r != nil && r.acquires[0] == a && len(r.grants) == 0 {
 			m.most.add(a.earliest, f.mayHoldUntil(a), n)
