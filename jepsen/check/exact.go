@@ -52,7 +52,10 @@ func (b *bucket) judgeLeast(f *facts, list []admission, r *report) {
 	lost := newGaps(f.seen, int64(f.h.Run.MaxBackdate))
 	sum, largest := int64(0), int64(0)
 	for _, a := range list {
-		sum, largest = sum+a.slots, max(largest, a.slots)
+		sum += a.slots
+		if a.g.wait > 0 {
+			largest = max(largest, a.slots)
+		}
 		if a.g.wait == 0 || a.from == math.MinInt64 {
 			continue
 		}

@@ -122,6 +122,7 @@ func (l *limit) bounds(lo, hi uint64) (b bounds) {
 		}
 		b.least, b.most = min(b.least, set.Slots), max(b.most, set.Slots)
 		b.active, b.inactive = b.active || !set.Inactive, b.inactive || set.Inactive
+		b.decays = b.decays || set.RateNum > 0
 		b.shadow, b.numbered = b.shadow || set.Shadow, b.numbered && set.Numbered
 	}
 	return b
@@ -134,6 +135,7 @@ type bounds struct {
 	gone        bool  // it may not have been there
 	active      bool  // it may have been active
 	inactive    bool  // it may have been inactive
+	decays      bool  // its slots may have decayed
 	shadow      bool  // it may have been in shadow
 	numbered    bool  // it was numbered for certain
 }

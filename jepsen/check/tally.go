@@ -56,8 +56,8 @@ type room struct {
 	shared                    bool  // some of those wait for other limits, too
 }
 
-// room replays everything that names a limit. What it tells of slots holds for
-// limits without decay.
+// room replays everything that names a limit. Decay makes what must be
+// occupied less, and leaves what may be.
 func (f *facts) room(l *limit) *room {
 	m := &room{}
 	for _, g := range l.grants {
