@@ -114,10 +114,10 @@ type Settings struct {
 type Got struct {
 	Token      uint64        `json:"token,omitempty"` // acquire: granted
 	Waited     time.Duration `json:"waited,omitempty"`
-	ExpiresIn  time.Duration `json:"expires_in,omitempty"` // 0: no lease
+	ExpiresIn  time.Duration `json:"expires_in,omitempty"` // 0: no lease; of the Go client: the TTL
 	Granted    []Granted     `json:"granted,omitempty"`
 	Replayed   bool          `json:"replayed,omitempty"`
-	Released   bool          `json:"released,omitempty"` // release
+	Released   bool          `json:"released,omitempty"` // release; the Go client (Index 0) does not tell
 	Cancelled  bool          `json:"cancelled,omitempty"`
 	Reason     string        `json:"reason,omitempty"`      // release: why not
 	Leases     []Renewed     `json:"leases,omitempty"`      // renew
@@ -185,12 +185,13 @@ type Write struct {
 
 // Fault is a fault that was injected, from its start to its mend.
 type Fault struct {
-	Kind  string        `json:"kind"`  // the nemesis's name
-	On    string        `json:"on"`    // nodes or links
-	What  string        `json:"what"`  // details for people
-	From  time.Duration `json:"from"`  //
-	To    time.Duration `json:"to"`    // 0: it is an instant
-	Error string        `json:"error"` // why it could not be injected; such a fault did not happen
+	Kind  string        `json:"kind"`            // the nemesis's name
+	Group string        `json:"group,omitempty"` // of nemeses, that it was asked for with; Run.Nemesis may name it
+	On    string        `json:"on"`              // nodes or links
+	What  string        `json:"what"`            // details for people
+	From  time.Duration `json:"from"`            //
+	To    time.Duration `json:"to"`              // 0: it is an instant
+	Error string        `json:"error"`           // why it could not be injected; such a fault did not happen
 }
 
 // Leader is a node that was seen leading.
