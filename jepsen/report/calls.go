@@ -23,7 +23,7 @@ func callRows(a axis, ops []*history.Op, shown map[int]bool, titles int, every b
 	}
 	var rows []row
 	for _, client := range clients {
-		r := row{Class: "calls", Label: "c" + number(client), Height: 12}
+		r := row{Class: "calls", Label: "c" + number(client), Height: 14}
 		b := bars{axis: a, row: &r, height: r.Height, titled: titles / len(clients), every: every, shown: shown}
 		n := 0
 		for _, o := range ops {

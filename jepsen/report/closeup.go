@@ -42,9 +42,12 @@ func nearFinding(h *history.History, f finding) closeUp {
 	}
 	c := closeUp{ID: "closeup-" + f.ID, Title: "The calls around " + f.ID}
 	rows := callRows(a, near, shown, mostNear, true)
-	beliefs(rows, a, h, near)
+	drawn := beliefs(rows, a, h, near)
 	c.Plot = moments(a, h, c.Title, rows)
 	c.Note = fmt.Sprintf("%s; outlined are those that show the violation", count(len(near), "call"))
+	if drawn > 0 {
+		c.Note += "; underlined is while a caller believed to hold slots"
+	}
 	return c
 }
 
@@ -97,7 +100,7 @@ func (k kin) has(o *history.Op) bool {
 
 // beliefs underlines, in the strips of callers, the spans in which they believed
 // to hold something.
-func beliefs(rows []row, a axis, h *history.History, near []*history.Op) {
+func beliefs(rows []row, a axis, h *history.History, near []*history.Op) (drawn int) {
 	clients := make(map[string]bool)
 	for _, o := range near {
 		clients["c"+number(o.Client)] = true
@@ -114,8 +117,10 @@ func beliefs(rows []row, a axis, h *history.History, near []*history.Op) {
 			var p path
 			p.box(a.x(b.From), rows[i].Height-2, max(a.x(b.To)-a.x(b.From), 1), 2)
 			rows[i].draw("belief", &p, describeBelief(b))
+			drawn++
 		}
 	}
+	return drawn
 }
 
 func describeBelief(b history.Belief) string {

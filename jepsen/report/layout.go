@@ -56,8 +56,11 @@ func step(d time.Duration) time.Duration {
 	return max(d, 1e18)
 }
 
-// tick is a mark of the time axis. Fine ones show when the picture is widened:
-// at level 1 a little, at level 2 a lot.
+// widths are by how much the timeline may be widened.
+func widths() []int { return []int{1, 4, 16, 48} }
+
+// tick is a mark of the time axis. Those above level 0 show when the picture is
+// widened, by the factor of their level.
 type tick struct {
 	At    time.Duration
 	Level int
@@ -65,13 +68,14 @@ type tick struct {
 
 // ticks returns about a dozen marks, and finer ones between them.
 func (a axis) ticks() []tick {
-	coarse := step(a.span() / 14)
-	steps := []time.Duration{coarse, step(coarse / 5), step(coarse / 25)}
 	var list []tick
 	seen := map[time.Duration]bool{}
-	for level, width := range steps {
-		if width <= 0 || level > 0 && width < time.Millisecond {
-			break
+	var width time.Duration
+	for level, widened := range widths() {
+		coarser := width
+		width = step(max(a.span()/time.Duration(widened)/14, time.Millisecond/10))
+		for level > 0 && coarser%width != 0 {
+			width = step(width + 1)
 		}
 		first := a.from / width * width
 		for i := range 1000 {

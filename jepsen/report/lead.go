@@ -88,7 +88,7 @@ func leaderRows(a axis, h *history.History) []row {
 func faultRows(a axis, faults []history.Fault) []row {
 	order, of := kinds(faults)
 	var rows []row
-	for i, kind := range order {
+	for _, kind := range order {
 		r := row{Class: "fault", Label: kind, Height: 14}
 		failed, drawn := 0, 0
 		for _, f := range of[kind] {
@@ -99,7 +99,7 @@ func faultRows(a axis, faults []history.Fault) []row {
 				continue
 			}
 			drawn++
-			drawFault(&r, a, f, i, drawn)
+			drawFault(&r, a, f, drawn)
 		}
 		r.Note = count(len(of[kind])-failed, "time")
 		if failed > 0 {
@@ -114,9 +114,9 @@ func faultRows(a axis, faults []history.Fault) []row {
 // mostTitles bounds how many faults of a kind tell what they were.
 const mostTitles = 1500
 
-func drawFault(r *row, a axis, f history.Fault, color, drawn int) {
+func drawFault(r *row, a axis, f history.Fault, drawn int) {
 	var p path
-	class := fmt.Sprintf("band band%d", color%8)
+	class := "band"
 	x, width := a.x(f.From), max(a.x(max(f.From, f.To))-a.x(f.From), 1)
 	switch {
 	case f.Error != "":

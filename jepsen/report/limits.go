@@ -101,7 +101,7 @@ func rateRow(a axis, name string, admitted []admission, set settings, run histor
 	for _, x := range admitted {
 		slots += x.slots
 	}
-	r.Note = fmt.Sprintf("admitted per %s, against slots + decay×(W+G)", length(w.Width))
+	r.Note = "W = " + seconds(w.Width) + " s"
 	if all := rateBound(stretch{0, a.to}, set, run); all >= 0 {
 		r.Note += fmt.Sprintf("; all in all %s of at most %s", number(slots), decimal0(all))
 	}

@@ -1,6 +1,10 @@
 package report
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // plot is pictures under one time axis.
 type plot struct {
@@ -21,6 +25,7 @@ type row struct {
 	Shapes []shape
 	Texts  []text
 	Scale  []text // the heights' values, in the column of labels
+	Keys   []text // what the lines mean, in the column of labels
 }
 
 // shape is one path of a strip; Title shows under a pointer.
@@ -79,6 +84,26 @@ func (r *row) shade(a axis, spans []stretch) {
 	}
 }
 
+// after marks the time when callers had stopped.
+func (r *row) after(a axis, end time.Duration) {
+	if end <= 0 || a.percent(end) > 99 {
+		return
+	}
+	var p path
+	p.box(a.x(end), 0, units-a.x(end), r.Height)
+	r.Shapes = append([]shape{{Class: "after", D: p.String(), Title: "callers had stopped"}}, r.Shapes...)
+}
+
+// gap marks the longest span without a success.
+func (r *row) gap(a axis, s stretch) {
+	if s.to <= s.from {
+		return
+	}
+	var p path
+	p.box(a.x(s.from), 0, max(a.x(s.to)-a.x(s.from), 1), 3)
+	r.draw("gap", &p, "the longest span without a success: "+length(s.to-s.from)+" from "+moment(s.from))
+}
+
 // axisRow is the strip with the times.
 func axisRow(a axis, list []tick) row {
 	r := row{Class: "axis", Label: "run time", Note: "s", Height: 20, Alt: "time axis from " + moment(a.from) + " to " + moment(a.to)}
@@ -86,11 +111,14 @@ func axisRow(a axis, list []tick) row {
 	for _, t := range list {
 		p, class := &coarse, "tick"
 		if t.Level > 0 {
-			p, class = &fine, [...]string{"", "tick fine1", "tick fine2"}[t.Level]
+			p, class = &fine, "tick fine"+strconv.Itoa(t.Level)
 		}
 		p.add('M', a.x(t.At), 14)
 		p.add('v', 6)
 		if a.percent(t.At) < 98.5 {
+			if a.percent(t.At) < 0.5 {
+				class += " first"
+			}
 			r.Texts = append(r.Texts, text{X: a.percent(t.At), Class: class, Text: seconds(t.At)})
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,13 +96,18 @@ func caveats(h *history.History, idle []string) []string {
 		but = append(but, "nothing in this run for "+strings.Join(idle, ", ")+" to look at")
 	}
 	failed := 0
+	var why []string
 	for _, f := range h.Faults {
-		if f.Error != "" {
-			failed++
+		if f.Error == "" {
+			continue
+		}
+		failed++
+		if s := f.Kind + ": " + f.Error; !slices.Contains(why, s) {
+			why = append(why, s)
 		}
 	}
 	if failed > 0 {
-		but = append(but, count(failed, "fault")+" could not be injected")
+		but = append(but, count(failed, "fault")+" could not be injected ("+short(join(why), 600)+")")
 	}
 	switch {
 	case h.Final == nil:

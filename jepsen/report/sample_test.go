@@ -38,8 +38,11 @@ func makeRun(s sample) *history.History {
 	m.h = &history.History{Run: history.Run{
 		Instrument: "real", Workload: "semaphore", Nemesis: "mixed", Seed: s.seed, Nodes: s.nodes,
 		Commit: "3f9c2ab1d0", Build: "bin/limitd, faultclock overlay", Started: "2026-03-01T09:00:00Z",
-		Duration: s.length, MaxBackdate: 100 * time.Millisecond, Remember: time.Minute, ClockError: 0.005,
+		Duration: s.length * 49 / 50, MaxBackdate: 100 * time.Millisecond, Remember: time.Minute, ClockError: 0.005,
 	}}
+	if s.ops < 1000 {
+		m.h.Run.Instrument = "sim"
+	}
 	m.setup()
 	m.trouble()
 	m.traffic()
@@ -201,7 +204,7 @@ func (m *maker) acquire(o *history.Op) {
 // take takes slots, where there are enough.
 func (m *maker) take(name string, n int64, at time.Duration) bool {
 	if name == "api" {
-		m.bucket = max(0, m.bucket-(at-m.filled).Seconds()*50)
+		m.bucket = max(0, m.bucket-max(0, (at-m.filled).Seconds())*50)
 		m.filled = max(at, m.filled)
 		if m.bucket+float64(n) > 10 {
 			return false

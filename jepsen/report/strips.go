@@ -43,7 +43,7 @@ func throughputRow(a axis, s *series) row {
 
 // latencyRow draws what answers cost, on a logarithmic scale.
 func latencyRow(a axis, s *series) row {
-	r := row{Class: "strip", Label: "latency", Note: "of answers, without the wait asked for: median, p99, max", Height: 112}
+	r := row{Class: "strip", Label: "latency", Note: "of answers, without the wait asked for", Height: 112}
 	low, high := decades(s)
 	y := func(d time.Duration) int {
 		if d < 0 {
@@ -62,9 +62,9 @@ func latencyRow(a axis, s *series) row {
 	r.draw("grid", &lines, "")
 	xs := s.edges(a)
 	for _, l := range []struct {
-		class, title string
-		values       []time.Duration
-	}{{"line max", "max", s.Max}, {"line p99", "99th percentile", s.P99}, {"line p50", "median", s.P50}} {
+		class, short, title string
+		values              []time.Duration
+	}{{"line max", "max", "maximum", s.Max}, {"line p99", "p99", "99th percentile", s.P99}, {"line p50", "median", "median", s.P50}} {
 		ys := make([]int, len(l.values))
 		for i, d := range l.values {
 			ys[i] = y(d)
@@ -72,6 +72,7 @@ func latencyRow(a axis, s *series) row {
 		var p path
 		p.line(xs, ys)
 		r.draw(l.class, &p, l.title)
+		r.Keys = append(r.Keys, text{Class: l.class, Text: l.short})
 	}
 	r.Alt = "latency of answers per bucket: median, 99th percentile and maximum, logarithmic"
 	return r

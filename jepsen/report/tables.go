@@ -29,14 +29,15 @@ type callView struct {
 }
 
 func findingViews(h *history.History, found []finding) (list []findingView, more int) {
-	for i, f := range found {
-		if i == mostFindings {
-			return list, len(found) - i
+	for _, f := range found {
+		if !f.Described {
+			more++
+			continue
 		}
 		v := findingView{finding: f, Left: len(f.Ops) - len(f.ops)}
 		if f.Found {
 			v.When = moment(f.At)
-			if i < mostCloseUps {
+			if f.Pictured {
 				near := nearFinding(h, f)
 				v.Near = &near
 			}
@@ -46,7 +47,7 @@ func findingViews(h *history.History, found []finding) (list []findingView, more
 		}
 		list = append(list, v)
 	}
-	return list, 0
+	return list, more
 }
 
 func newCallView(o *history.Op) callView {

@@ -39,6 +39,7 @@ func timeline(h *history.History, found []finding, s *series, a axis) plot {
 	group("faults", "", faultRows(a, h.Faults)...)
 	spans := faultSpans(h.Faults, 0)
 	strips := []row{throughputRow(a, s), latencyRow(a, s)}
+	strips[0].gap(a, longestGap(successes(h.Ops), 0, runLength(h)))
 	for i := range strips {
 		strips[i].shade(a, spans)
 	}
@@ -50,10 +51,11 @@ func timeline(h *history.History, found []finding, s *series, a axis) plot {
 	}
 	holds, rates := limitRows(a, h)
 	group("slots held", "beyond doubt, against the limit's slots", holds...)
-	group("rates", "", rates...)
+	group("rates", "slots admitted by calls begun and ended in a window W, against slots + decay × (W + G)", rates...)
 	for i := range p.Rows {
 		if r := &p.Rows[i]; r.Class != "axis" && r.Class != "group" {
 			r.grid(a, list)
+			r.after(a, h.Run.Duration)
 		}
 	}
 	p.Rows = append(p.Rows, axisRow(a, list))
@@ -72,7 +74,7 @@ func pointers(ops []history.Op) []*history.Op {
 // second or so.
 func zooms(a axis) []int {
 	list := []int{1}
-	for _, z := range []int{4, 16, 48} {
+	for _, z := range widths()[1:] {
 		if a.span()/time.Duration(z) >= time.Second {
 			list = append(list, z)
 		}
@@ -85,10 +87,13 @@ type finding struct {
 	check.Violation
 	ID    string // v1, v2, ...
 	Found bool   // the calls that show it are in the history
-	At    time.Duration
-	From  time.Duration
-	To    time.Duration
-	ops   []*history.Op
+	// Described, Pictured: the page has room for it. Each checker gets its share.
+	Described, Pictured bool
+
+	At   time.Duration
+	From time.Duration
+	To   time.Duration
+	ops  []*history.Op
 }
 
 // findings numbers all violations, in the order of the verdicts.
@@ -97,10 +102,15 @@ func findings(h *history.History, verdicts []check.Verdict) []finding {
 	for i := range h.Ops {
 		byNumber[h.Ops[i].Number] = &h.Ops[i]
 	}
+	convicting := 0
+	for _, v := range verdicts {
+		convicting += min(len(v.Violations), 1)
+	}
 	var list []finding
 	for _, v := range verdicts {
-		for _, violation := range v.Violations {
+		for i, violation := range v.Violations {
 			f := finding{Violation: violation, ID: fmt.Sprintf("v%d", len(list)+1)}
+			f.Described, f.Pictured = i < max(mostFindings/convicting, 3), i < max(mostCloseUps/convicting, 1)
 			f.place(byNumber)
 			list = append(list, f)
 		}
@@ -133,7 +143,7 @@ const mostMarks = 400
 func findingRow(a axis, found []finding) row {
 	r := row{ID: "marks", Class: "marks", Label: "violations", Note: number(len(found)), Height: 22}
 	for i, f := range found {
-		if !f.Found || i >= mostMarks {
+		if !f.Found || i >= mostMarks && !f.Described {
 			continue
 		}
 		x := a.x(f.At)
@@ -141,7 +151,11 @@ func findingRow(a axis, found []finding) row {
 		p.add('M', x, 0)
 		p.add('v', r.Height)
 		title := f.ID + ", " + f.Rule + " at " + moment(f.At) + ": " + f.What
-		r.Shapes = append(r.Shapes, shape{ID: "mark-" + f.ID, Class: "mark", D: p.String(), Title: title, Href: "#" + f.ID})
+		mark := shape{ID: "mark-" + f.ID, Class: "mark", D: p.String(), Title: title}
+		if f.Described {
+			mark.Href = "#" + f.ID
+		}
+		r.Shapes = append(r.Shapes, mark)
 		if len(found) <= 60 {
 			r.Texts = append(r.Texts, text{X: float64(x) * 100 / units, Y: 4, Class: "marktext", Text: "▼" + f.ID, Href: "#" + f.ID})
 		}

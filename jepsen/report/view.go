@@ -44,7 +44,6 @@ type verdict struct {
 	Looked            string
 	State             string // held, violated, idle
 	Violations        int
-	First             string // the first finding's ID
 	Marks             []string
 	More              int
 }
@@ -58,7 +57,7 @@ func newView(p Page) *view {
 	v := &view{
 		Title:  title(h.Run),
 		Result: Sum(h, p.Verdicts), Facts: runFacts(h.Run), Figures: figuresOf(h, b),
-		Verdicts: verdictsOf(p.Verdicts),
+		Verdicts: verdictsOf(p.Verdicts, found),
 		Timeline: timeline(h, found, s, a), Legend: legend(),
 		Effects: effects(b), Faults: faultViews(h, b), Kinds: kindViews(h.Ops),
 		Final: newFinalView(h), Again: p.Again, Links: p.Links, Hover: newHover(a, h, s),
@@ -187,10 +186,22 @@ func faultNote(faults []history.Fault, failed int) string {
 	if len(faults) == 0 {
 		return "none injected"
 	}
-	order, _ := kinds(faults)
-	note := count(len(order), "kind")
+	order, of := kinds(faults)
+	var parts []string
+	for _, kind := range order {
+		n := 0
+		for _, f := range of[kind] {
+			if f.Error == "" {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", kind, number(n)))
+		}
+	}
+	note := short(strings.Join(parts, ", "), 180)
 	if failed > 0 {
-		note += fmt.Sprintf(", %s could not be injected", number(failed))
+		note += fmt.Sprintf("; %s could not be injected", number(failed))
 	}
 	return note
 }
@@ -219,9 +230,8 @@ func leaderFigure(h *history.History) fact {
 // mostLinks bounds how many findings a checker's line names.
 const mostLinks = 8
 
-func verdictsOf(verdicts []check.Verdict) []verdict {
+func verdictsOf(verdicts []check.Verdict, found []finding) []verdict {
 	var list []verdict
-	next := 1
 	for _, c := range verdicts {
 		v := verdict{
 			Name: c.Checker.Name, What: c.Checker.What, Rules: c.Checker.Rules,
@@ -233,13 +243,13 @@ func verdictsOf(verdicts []check.Verdict) []verdict {
 		case c.Looked == 0:
 			v.State = "idle"
 		}
-		for i := range c.Violations {
-			if i < mostLinks && next+i <= mostFindings {
-				v.Marks = append(v.Marks, fmt.Sprintf("v%d", next+i))
+		for _, f := range found[:v.Violations] {
+			if f.Described && len(v.Marks) < mostLinks {
+				v.Marks = append(v.Marks, f.ID)
 			}
 		}
 		v.More = v.Violations - len(v.Marks)
-		next += v.Violations
+		found = found[v.Violations:]
 		list = append(list, v)
 	}
 	return list
