@@ -33,7 +33,7 @@ func (s *State) Apply(index, term uint64, c command.Command) Applied {
 // begin opens the scope of a record, and heeds its term.
 func (s *State) begin(h command.Header) {
 	target := max(s.now, h.Stamp)
-	s.record = recordScope{index: s.index, start: s.now, target: target, wall: h.Wall, budget: budget}
+	s.record = recordScope{index: s.index, start: s.now, target: target, wall: h.Wall, budget: s.budget}
 	if h.Term > s.term {
 		s.term, s.termStart = h.Term, target
 	}

@@ -23,11 +23,14 @@ type both struct {
 }
 
 // newBoth returns both after a Genesis with the settings.
-func newBoth(settings command.Settings) *both {
+func newBoth(settings command.Settings) *both { return newBothUnder(limit.Rules, settings) }
+
+// newBothUnder is newBoth under an older rules version.
+func newBothUnder(rules uint64, settings command.Settings) *both {
 	b := &both{real: limit.New(), model: oracle.New(), term: 1}
 	_, err := b.apply(command.Command{
 		Header: command.Header{Term: 1},
-		Op:     &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: 1},
+		Op:     &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: rules},
 	})
 	if err != nil {
 		panic(err)

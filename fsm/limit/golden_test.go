@@ -19,6 +19,7 @@ var newGolden = flag.Bool("golden", false, "write the golden snapshot if it is m
 // ones that a cut record leaves.
 func goldenRecords() string {
 	return `
+cluster rules=1
 at 0s: limit db slots=2 grace=5s label=team:data description=golden
 at 0s: limit api slots=3 rate=10/m
 at 0s: limit gpu slots=4 numbered

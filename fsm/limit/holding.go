@@ -49,6 +49,9 @@ func (s *State) take(l *limitRow, token uint64, kind HolderKind, slots int64) []
 	}
 	h := &holding{kind: kind, slots: slots, granted: s.now, wall: s.record.wall, ordinals: l.takeOrdinals(slots)}
 	s.holdings.put(pair{l.seq, token}, h, s.epoch)
+	if l.holdings++; l.holdings == 2 {
+		s.watchOldest(l)
+	}
 	return h.ordinals
 }
 
@@ -84,6 +87,7 @@ func (s *State) giveBack(l *limitRow, token uint64) {
 // withdraw takes slots out of a holding of l, which is settled. What has
 // decayed of the oldest holding goes with it.
 func (s *State) withdraw(l *limitRow, token uint64, h *holding, slots int64) {
+	defer s.watchOldest(l)
 	l.held -= slots
 	if h.kind == HolderAnonymous {
 		l.anonymous -= slots
@@ -95,19 +99,20 @@ func (s *State) withdraw(l *limitRow, token uint64, h *holding, slots int64) {
 	if first, _ := s.oldest(l.seq); first == token {
 		l.frac, l.since = 0, s.now
 	}
-	s.dropHolding(l.seq, token, h)
+	s.dropHolding(l, token, h)
 }
 
 // dropHolding removes a holding whose slots are counted off already.
-func (s *State) dropHolding(limit, token uint64, h *holding) {
+func (s *State) dropHolding(l *limitRow, token uint64, h *holding) {
 	if h.kind == HolderGrace {
-		s.graces.Delete(graceEnd{h.freeAt, token, limit})
+		s.graces.Delete(graceEnd{h.freeAt, token, l.seq})
 	}
 	if len(h.ordinals) > 0 {
-		s.limit(limit).freeOrdinals(h.ordinals)
+		l.freeOrdinals(h.ordinals)
 	}
-	s.holdings.delete(pair{limit, token})
-	s.touch(limit)
+	s.holdings.delete(pair{l.seq, token})
+	l.holdings--
+	s.touch(l.seq)
 }
 
 // sample takes how long slots were held into the average (Limit.AvgOccupancy).

@@ -26,7 +26,11 @@ import (
 )
 
 // Rules is the newest rules version that this package knows (semantics.md T8).
-const Rules = 1
+// Version 2 budgets what version 1 did in one record whatever it was: the decay
+// of many holdings, and the giving back of many anonymous ones.
+const Rules = rules2
+
+const rules2 = 2
 
 // budget is how many events, examinations and items of bulk effects one record
 // may play (semantics.md T5).
@@ -53,6 +57,7 @@ type State struct {
 	indexes // the others
 
 	epoch   uint64 // rows of an older epoch may be shared with a snapshot
+	budget  int    // what one record may play
 	record  recordScope
 	emptied []uint64 // decaying limits that ran empty at this instant, their phase kept
 }
@@ -99,6 +104,7 @@ type indexes struct {
 	lapses    pairs                      // waiters by lapse
 	firsts    pairs                      // waiters by the time since when they are first
 	decays    pairs                      // limits by the time at which decay may let a waiter through
+	oldests   pairs                      // limits of several holdings by the time at which decay has taken the oldest
 	unused    pairs                      // implicit limits by last use
 	ended     fifo[ending]               // requests by their end
 	endedBy   *btree.Map[uint64, string] // ids of ended leases, by token
@@ -136,6 +142,7 @@ func New() *State {
 		queue:    newQueue(),
 		indexes:  newIndexes(),
 		epoch:    1,
+		budget:   budget,
 	}
 }
 
@@ -144,7 +151,7 @@ func newIndexes() indexes {
 		names: new(btree.Map[string, uint64]), endedBy: new(btree.Map[uint64, string]),
 		graces: btree.NewBTreeGOptions(graceEnd.less, btree.Options{NoLocks: true}),
 		ends:   newPairs(), deadlines: newPairs(), lapses: newPairs(),
-		firsts: newPairs(), decays: newPairs(), unused: newPairs(),
+		firsts: newPairs(), decays: newPairs(), oldests: newPairs(), unused: newPairs(),
 		families: btree.NewBTreeGOptions(kin.less, btree.Options{NoLocks: true}),
 	}
 }

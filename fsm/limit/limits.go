@@ -189,6 +189,7 @@ func (s *State) changed(l *limitRow, old command.LimitSettings) {
 	if l.decays() {
 		s.decayEnd = max(s.decayEnd, l.gone(l.held))
 	}
+	s.watchOldest(l)
 	if l.decays() == old.Rate.IsZero() {
 		s.rekeep(l)
 	}
@@ -214,6 +215,7 @@ func (s *State) deleteLimit(op *command.DeleteLimit) command.Result {
 	}
 	s.forgetName(l)
 	l.deleted = true
+	s.watchOldest(l)
 	s.addJob(jobJudge, l.seq)
 	s.addJob(jobEmpty, l.seq)
 	s.addJob(jobRemove, l.seq)

@@ -69,10 +69,12 @@ func (s *State) rebuildLimits() error {
 
 func (s *State) rebuildHoldings() (err error) {
 	s.holdings.ascend(pair{}, func(k pair, h *holding) bool {
-		if s.limits.get(pair{k.a, 0}) == nil || h.slots <= 0 {
+		l := s.limits.get(pair{k.a, 0})
+		if l == nil || h.slots <= 0 {
 			err = torn("a holding of limit %d, which is not there", k.a)
 			return false
 		}
+		l.holdings++
 		if h.kind == HolderLease && s.leases.get(pair{k.b, 0}) == nil {
 			err = torn("a holding of lease %d, which is not there", k.b)
 			return false
@@ -80,6 +82,10 @@ func (s *State) rebuildHoldings() (err error) {
 		if h.kind == HolderGrace {
 			s.graces.Set(graceEnd{h.freeAt, k.b, k.a})
 		}
+		return true
+	})
+	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
+		s.watchOldest(l)
 		return true
 	})
 	return err

@@ -32,6 +32,9 @@ type occupancy struct {
 	frac      uint64   // what has decayed of the oldest holding, in 1/set.Rate.Den of a slot
 	since     int64    // cluster time up to which decay has been counted
 	ordinals  []uint64 // numbered limits: one bit a slot
+
+	holdings  int   // how many there are
+	oldestEnd int64 // where decay takes the oldest of several: when; else 0
 }
 
 func (l *limitRow) stamp() *uint64 { return &l.epoch }

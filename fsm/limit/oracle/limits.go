@@ -22,6 +22,7 @@ type limit struct {
 	holdings []*holding // by token
 	gone     *big.Rat   // what has decayed of a slot of the oldest one,
 	since    int64      // up to then
+	owed     int        // holdings that decay has taken from before others, whose events are to come
 
 	marked  bool // something may give room here
 	denied  int64
@@ -180,6 +181,8 @@ func (m *Model) deleteLimit(op *command.DeleteLimit) command.Result {
 		}
 	}
 	m.queueDrops(l, func(*holding) bool { return true })
+	m.leaving++
+	m.jobs = append(m.jobs, &job{do: func() { m.leaving-- }})
 	return &command.Done{}
 }
 
