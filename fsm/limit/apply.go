@@ -20,7 +20,8 @@ func (s *State) Apply(index, term uint64, c command.Command) Applied {
 	}
 	s.begin(c.Header)
 	var result command.Result = &command.NotRun{}
-	if s.play(s.record.target) {
+	s.record.cut = !s.play(s.record.target)
+	if !s.record.cut {
 		s.noteForgotten()
 		result = s.command(c)
 		if s.runJobs() {

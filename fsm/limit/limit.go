@@ -92,6 +92,7 @@ type recordScope struct {
 	target   int64 // cluster time at which its command runs
 	wall     int64
 	budget   int
+	cut      bool // its turn did not come (T5)
 	outcomes []Outcome
 }
 

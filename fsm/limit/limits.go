@@ -213,6 +213,9 @@ func (s *State) deleteLimit(op *command.DeleteLimit) command.Result {
 	case op.IfRevision != nil && *op.IfRevision != l.revision:
 		return &command.Problem{Code: command.CodeRevisionMismatch, Limit: l.name, Have: int64(l.revision), Want: int64(*op.IfRevision)}
 	}
+	if s.rules >= rules2 {
+		s.settle(l) // what has decayed is no item of the job
+	}
 	s.forgetName(l)
 	l.deleted = true
 	s.watchOldest(l)

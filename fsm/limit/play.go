@@ -152,7 +152,7 @@ func (s *State) nextHousekeeping() event {
 // Forgetting waits up to a tick interval for company, and decay by which nobody
 // profits for the next record.
 func (s *State) NextDue() (at int64, ok bool) {
-	if len(s.marked) > 0 || len(s.jobs) > 0 || s.now < s.record.target {
+	if len(s.marked) > 0 || len(s.jobs) > 0 || s.record.cut {
 		return s.now, true
 	}
 	at = s.nextDuty().due

@@ -148,10 +148,10 @@ func (m *Model) events() []*event {
 }
 
 // profitsAt returns when decay gives the first of those parked on l the room
-// that it lacks there; false: never, or the limit is marked and will be looked
-// at anyway. It may be this very instant, where another event came first.
+// that it lacks there; false: never, or has given it, and the limit is marked and
+// will be looked at. It may be this very instant, where another event came first.
 func (m *Model) profitsAt(l *limit) (due int64, ok bool) {
-	if l.marked || l.settings.Rate.IsZero() || !l.enforcing() {
+	if l.settings.Rate.IsZero() || !l.enforcing() {
 		return 0, false
 	}
 	for _, x := range m.waiters {
@@ -159,6 +159,9 @@ func (m *Model) profitsAt(l *limit) (due int64, ok bool) {
 			continue
 		}
 		need := max(0, x.n(l)-m.room(x, l)) // 0: at this very instant
+		if need == 0 && l.marked {
+			continue
+		}
 		if at, in := l.decayedBy(need); in && need <= l.held() && (!ok || at < due) {
 			due, ok = max(at, m.time), true
 		}
