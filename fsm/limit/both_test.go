@@ -20,6 +20,13 @@ type both struct {
 	index uint64
 	term  uint64
 	quick bool // compare answers only, and not all the content each time
+
+	budget int // of each record; 0: the usual one
+}
+
+func (b *both) setBudget(n int) {
+	b.budget, b.model.Budget = n, n
+	b.real.SetBudget(n)
 }
 
 // newBoth returns both after a Genesis with the settings.

@@ -33,6 +33,7 @@ func TestDriveCut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := newDrive(t)
 		d.setBudget(rapid.IntRange(1, 12).Draw(t, "budget"))
+		d.twin.SetBudget(d.budget)
 		d.run(rapid.SliceOfN(seed(), 3, 120).Draw(t, "seeds"))
 	})
 }
@@ -57,8 +58,7 @@ type drive struct {
 	twin *limit.State // the same records, never restored
 	log  []command.Command
 
-	budget int  // of each record; 0: the usual one
-	fresh  bool // restored, and not run since
+	fresh bool // real was restored, and has not run since
 }
 
 // reporter is what a run tells its end to.
@@ -72,12 +72,6 @@ func newDrive(t reporter) *drive {
 	d := &drive{both: newBoth(driveSettings()), t: t, twin: limit.New(), dice: newDice()}
 	d.twin.Apply(1, 1, command.Command{Header: command.Header{Term: 1}, Op: &command.Genesis{ClusterID: [16]byte{1}, Settings: driveSettings(), Rules: limit.Rules}})
 	return d
-}
-
-func (d *drive) setBudget(n int) {
-	d.budget, d.model.Budget = n, n
-	d.real.SetBudget(n)
-	d.twin.SetBudget(n)
 }
 
 func (d *drive) run(seeds []uint64) {

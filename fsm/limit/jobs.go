@@ -14,10 +14,12 @@ const (
 	jobRates                 // what rate grants hold is freed: the limit decays no longer (L8)
 	jobEmpty                 // all holdings are freed (L9, L10)
 	jobRemove                // the deleted limit itself goes
-	jobLast   = jobRemove
+	jobReturn                // anonymous slots are given back (S7)
+	jobLast   = jobReturn
 )
 
-// job is a bulk effect on one limit. Items before from are done.
+// job is a bulk effect on one limit. Items before from are done; of a jobReturn
+// that many slots are left to do.
 type job struct {
 	kind  jobKind
 	limit uint64
@@ -53,6 +55,8 @@ func (s *State) jobItem(j *job) (found bool) {
 		return ok && p.a == j.limit
 	case jobRemove:
 		return s.limit(j.limit) != nil
+	case jobReturn:
+		return j.from > 0 && s.nameless.first(j.limit) != 0
 	}
 	s.holdings.ascend(pair{j.limit, j.from}, func(k pair, h *holding) bool {
 		if k.a != j.limit {
@@ -77,6 +81,8 @@ func (s *State) doItem(j *job) {
 		s.freeHolding(s.limit(j.limit), j.from)
 	case jobRemove:
 		s.limits.delete(pair{j.limit, 0})
+	case jobReturn:
+		j.from -= uint64(s.returnOldest(s.limit(j.limit), int64(j.from)))
 	}
 }
 

@@ -101,6 +101,7 @@ type indexes struct {
 	names     *btree.Map[string, uint64] // limit by name
 	ends      pairs                      // leases by end
 	graces    *btree.BTreeG[graceEnd]    // holdings in grace by their end
+	nameless  pairs                      // (limit, token) of anonymous holdings
 	deadlines pairs                      // waiters by deadline
 	lapses    pairs                      // waiters by lapse
 	firsts    pairs                      // waiters by the time since when they are first
@@ -151,7 +152,7 @@ func newIndexes() indexes {
 	return indexes{
 		names: new(btree.Map[string, uint64]), endedBy: new(btree.Map[uint64, string]),
 		graces: btree.NewBTreeGOptions(graceEnd.less, btree.Options{NoLocks: true}),
-		ends:   newPairs(), deadlines: newPairs(), lapses: newPairs(),
+		ends:   newPairs(), nameless: newPairs(), deadlines: newPairs(), lapses: newPairs(),
 		firsts: newPairs(), decays: newPairs(), oldests: newPairs(), unused: newPairs(),
 		families: btree.NewBTreeGOptions(kin.less, btree.Options{NoLocks: true}),
 	}

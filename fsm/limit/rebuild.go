@@ -79,8 +79,11 @@ func (s *State) rebuildHoldings() (err error) {
 			err = torn("a holding of lease %d, which is not there", k.b)
 			return false
 		}
-		if h.kind == HolderGrace {
+		switch h.kind {
+		case HolderGrace:
 			s.graces.Set(graceEnd{h.freeAt, k.b, k.a})
+		case HolderAnonymous:
+			s.nameless.add(k.a, k.b)
 		}
 		return true
 	})

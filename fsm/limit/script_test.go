@@ -32,7 +32,8 @@ import (
 //
 //	cluster patience=1s max_waiters=2
 //
-// There, too, "rules=1" plays a script under older rules.
+// There, too, "rules=1" plays a script under older rules, and "budget=3" with
+// records that play no more than 3 events, examinations and items.
 //
 // The oracle plays the same records, and has to agree. After every record a
 // second state is restored from a snapshot of the first, and goes on instead.
@@ -113,12 +114,15 @@ func (s *script) line(line string) error {
 
 // cluster begins with other settings, or older rules.
 func (s *script) cluster(args []string) error {
-	o := parseOptions(args, append(settingNames(), "rules")...)
+	o := parseOptions(args, append(settingNames(), "rules", "budget")...)
 	rules := uint64(limit.Rules)
 	if o.has("rules") {
 		rules = uint64(o.number(o.set["rules"]))
 	}
 	s.both = newBothUnder(rules, command.DefaultSettings().With(o.settingChanges()))
+	if o.has("budget") {
+		s.both.setBudget(int(o.number(o.set["budget"])))
+	}
 	return o.err
 }
 
@@ -167,6 +171,9 @@ func (s *script) restart() error {
 		return fmt.Errorf("the restored state has another digest")
 	}
 	s.both.real = restored
+	if s.both.budget > 0 {
+		restored.SetBudget(s.both.budget)
+	}
 	return s.both.compare()
 }
 

@@ -28,6 +28,7 @@ type holding struct {
 	slots    int64
 	ordinals []uint32
 	until    int64 // end of grace
+	promised int64 // slots that queued jobs will give back
 }
 
 // Decay (E5, L8). What is occupied is the sum of the holdings, less the part
@@ -82,22 +83,23 @@ func (m *Model) consume(l *limit, n int64) {
 		n -= part
 		if h.slots == 0 {
 			l.holdings = l.holdings[1:]
-			if m.rules >= budgetedDecay && len(l.holdings) > 0 {
+			if m.rules >= budgeted && len(l.holdings) > 0 {
 				l.owed++
 			}
 		}
 	}
 }
 
-// budgetedDecay is the rules version since which it is an event that decay has
-// taken the oldest of several holdings.
-const budgetedDecay = 2
+// budgeted is the rules version since which it is an event that decay has taken
+// the oldest of several holdings, and since which anonymous slots are given back
+// by jobs.
+const budgeted = 2
 
 // oldestGoes returns when the next such event of l is due; false: there is none.
 func (m *Model) oldestGoes(l *limit) (due int64, ok bool) {
 	m.decay(l)
 	switch {
-	case m.rules < budgetedDecay || l.settings.Rate.IsZero():
+	case m.rules < budgeted || l.settings.Rate.IsZero():
 		return 0, false
 	case l.owed > 0:
 		return m.time, true

@@ -228,45 +228,72 @@ func (m *Model) setActive(op *command.SetActive) command.Result {
 		}
 	}
 	left := max(0, op.Slots-others)
+	var promised int64
 	switch {
 	case l.settings.Numbered && left > 0:
 		return &command.Problem{Code: command.CodeInvalid, Limit: l.name}
 	case left < nameless:
-		m.giveBack(l, nameless-left)
+		promised = m.giveBack(l, nameless-left)
 	case left > nameless:
 		m.tokens++
 		m.occupy(l, anonymous, left-nameless)
 	}
-	return m.view(l)
+	v := m.view(l)
+	v.Occupied -= promised
+	return v
 }
 
 // decrement gives back anonymous slots, oldest first.
 func (m *Model) decrement(op *command.Decrement) command.Result {
 	answer := &command.Limits{}
+	promised := map[*limit]int64{}
 	for _, e := range op.Entries {
 		if l := m.limit(e.Name); l != nil {
-			m.giveBack(l, e.Slots)
+			promised[l] += m.giveBack(l, e.Slots)
 			if op.Occupied > 0 {
 				l.sample(op.Occupied)
 			}
-			answer.Limits = append(answer.Limits, *m.view(l))
+			v := m.view(l)
+			v.Occupied -= promised[l]
+			answer.Limits = append(answer.Limits, *v)
 		}
 	}
 	return answer
 }
 
-func (m *Model) giveBack(l *limit, n int64) {
+// giveBack gives back n anonymous slots of l, oldest first, and returns how many
+// of them it left to queued jobs: all, since rules that budget this came into
+// force, one for each holding that it takes from.
+func (m *Model) giveBack(l *limit, n int64) (promised int64) {
 	m.decay(l)
 	for _, h := range slices.Clone(l.holdings) {
-		if part := min(n, h.slots); h.kind == anonymous && part > 0 {
-			n -= part
-			if h.slots -= part; h.slots == 0 {
-				h.slots = part
-				m.drop(l, h)
-			}
-			l.marked = true
+		part := min(n, h.slots-h.promised)
+		if h.kind != anonymous || part <= 0 {
+			continue
 		}
+		n -= part
+		if m.rules < budgeted {
+			m.takeBack(l, h, part)
+			continue
+		}
+		promised += part
+		h.promised += part
+		m.jobs = append(m.jobs, &job{do: func() {
+			h.promised -= part
+			m.takeBack(l, h, part)
+		}})
 	}
+	return promised
+}
+
+func (m *Model) takeBack(l *limit, h *holding, part int64) {
+	l.marked = true
+	if part == h.slots {
+		m.drop(l, h)
+		return
+	}
+	m.decay(l)
+	h.slots -= part
 }
 
 func (m *Model) updateSettings(op *command.UpdateSettings) command.Result {
