@@ -75,17 +75,19 @@ func (b *bench) fourMore(t *testing.T) {
 // BenchmarkDecrement: the return of one anonymous slot, and a new one, behind so
 // many leases and before as many others. What finds it must not scan past them.
 func BenchmarkDecrement(b *testing.B) {
-	sizes(b, "leases", func(b *testing.B, size int) {
-		s := newBench(b)
-		s.limit("db", command.MaxSlots)
-		for range size {
-			s.acquire("db", 0)
-		}
-		for b.Loop() {
-			s.apply(fmt.Sprintf("id-%d", s.index), &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 1}}, Anonymous: true})
-			s.apply("", &command.Decrement{Entries: []command.Entry{{Name: "db", Slots: 1}}})
-		}
-	})
+	for _, size := range []int{1, 100_000} {
+		b.Run(fmt.Sprintf("leases=%d", size), func(b *testing.B) {
+			s := newBench(b)
+			s.limit("db", command.MaxSlots)
+			for range size {
+				s.acquire("db", 0)
+			}
+			for b.Loop() {
+				s.apply(fmt.Sprintf("id-%d", s.index), &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 1}}, Anonymous: true})
+				s.apply("", &command.Decrement{Entries: []command.Entry{{Name: "db", Slots: 1}}})
+			}
+		})
+	}
 }
 
 // BenchmarkBulkDecrement: the records that give back 100,000 anonymous holdings

@@ -73,7 +73,7 @@ func (s *State) doItem(j *job) {
 	switch j.kind {
 	case jobJudge:
 		w := s.waiter(j.from)
-		if p := s.judge(w.demand.wants); p != nil {
+		if p := s.judge(&w.demand); p != nil {
 			s.endWait(w, p)
 		}
 		j.from++
@@ -98,9 +98,9 @@ func (s *State) freeHolding(l *limitRow, token uint64) {
 }
 
 // judge returns why a demand can never be granted under the present settings,
-// or nil (L5, L6, L9).
-func (s *State) judge(wants []want) *command.Problem {
-	for _, n := range wants {
+// or nil (L5, L6, L9, L11).
+func (s *State) judge(d *demand) *command.Problem {
+	for _, n := range d.wants {
 		l := s.limit(n.limit)
 		if l == nil {
 			continue // to be created, inactive
@@ -112,10 +112,21 @@ func (s *State) judge(wants []want) *command.Problem {
 			return &command.Problem{Code: command.CodeNeverFits, Limit: l.name, Have: l.set.Slots, Want: n.slots}
 		}
 	}
-	for _, n := range wants {
+	for _, n := range d.wants {
 		if l := s.limit(n.limit); l.enforcing() && n.mode == command.RateLimit && !l.decays() {
 			return &command.Problem{Code: command.CodeNoDecay, Limit: l.name}
 		}
 	}
+	for _, n := range d.wants {
+		if l := s.limit(n.limit); d.anonymous && s.refusesAnonymous(l) {
+			return &command.Problem{Code: command.CodeInvalid, Limit: l.name, Detail: "a numbered limit has no anonymous slots"}
+		}
+	}
 	return nil
+}
+
+// refusesAnonymous tells whether l takes no anonymous slots (L11): it is numbered,
+// and, since rules version 2, active, so that it takes slots at all (L2).
+func (s *State) refusesAnonymous(l *limitRow) bool {
+	return l != nil && l.set.Numbered && (l.set.Active || s.rules < rules2)
 }

@@ -195,7 +195,8 @@ func (s *State) changed(l *limitRow, old command.LimitSettings) {
 	}
 	wasEnforcing := old.Active && !old.Shadow
 	stopsDecay := !old.Rate.IsZero() && !l.decays()
-	if l.enforcing() && (!wasEnforcing || l.set.Slots < old.Slots || stopsDecay) {
+	barsNameless := s.rules >= rules2 && s.refusesAnonymous(l) && !(old.Numbered && old.Active)
+	if l.enforcing() && (!wasEnforcing || l.set.Slots < old.Slots || stopsDecay) || barsNameless {
 		s.addJob(jobJudge, l.seq)
 	}
 	if stopsDecay {

@@ -149,7 +149,8 @@ func (m *Model) change(l *limit, revision *uint64, name string, s command.LimitS
 	m.changeRate(l, s.Rate)
 	l.name, l.settings, l.implicit, l.revision = name, s, false, m.index
 	stopped := !old.Rate.IsZero() && s.Rate.IsZero()
-	if l.enforcing() && (!enforced || s.Slots < old.Slots || stopped) {
+	bars := m.rules >= budgeted && m.barsNameless(l) && !(old.Numbered && old.Active)
+	if l.enforcing() && (!enforced || s.Slots < old.Slots || stopped) || bars {
 		m.queueJudging(l)
 	}
 	if stopped {
