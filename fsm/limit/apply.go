@@ -44,6 +44,7 @@ func (s *State) end(result command.Result) Applied {
 	s.afterSettling()
 	s.endInstant()
 	s.noteForgotten()
+	s.lookForDraining()
 	return Applied{Result: result, Outcomes: s.record.outcomes}
 }
 

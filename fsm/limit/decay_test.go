@@ -102,3 +102,48 @@ func BenchmarkUnseenDecay(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*crowdOf), "ns/holding")
 	b.ReportMetric(longest.Seconds()*1e3, "max-ms")
 }
+
+// TestIdle: once no lease, no waiter and no non-empty decaying limit exists the
+// leader has no reason to tick (T4), however the last slot was given back.
+func TestIdle(t *testing.T) {
+	hourly, err := command.ParseRate("1/h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	faster, none := hourly, command.Rate{}
+	faster.Num *= 3600_000
+	slow := command.LimitSettings{Slots: 10, Active: true, Rate: hourly}
+	for name, op := range map[string]command.Op{
+		"release": &command.Release{Token: 1}, "reset": &command.ResetLimit{Name: "db"}, "delete": &command.DeleteLimit{Name: "db"},
+		"decrement": &command.Decrement{Entries: []command.Entry{{Name: "db", Slots: 5}}}, "no decay": &command.UpdateLimit{Name: "db", Rate: &none},
+		"a higher rate": &command.UpdateLimit{Name: "db", Rate: &faster},
+	} {
+		b := newBulk(t, slow)
+		b.play("", &command.PutLimit{Name: "short", Settings: slow})
+		rate := command.Rate{Num: 1, Den: 60e9, Text: "1/m"}
+		b.play("", &command.UpdateLimit{Name: "short", Rate: &rate})
+		a := &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 5, Mode: command.RateLimit}}}
+		switch name {
+		case "release":
+			a.Entries[0].Mode = command.Concurrency
+		case "decrement":
+			a.Entries[0].Mode, a.Anonymous = command.Concurrency, true
+		}
+		b.play("a", a)
+		b.play("b", &command.Acquire{Entries: []command.Entry{{Name: "short", Slots: 1, Mode: command.RateLimit}}})
+		busy := func(want bool) {
+			t.Helper()
+			if b.state.Busy() != want {
+				t.Errorf("%s: busy %v, want %v", name, !want, want)
+			}
+		}
+		busy(true)
+		b.play("", op)
+		b.now += 50e9
+		b.play("", &command.Tick{})
+		busy(true) // by the other limit
+		b.now += 20e9
+		b.play("", &command.Tick{})
+		busy(false)
+	}
+}

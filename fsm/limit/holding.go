@@ -38,7 +38,7 @@ func (s *State) take(l *limitRow, token uint64, kind HolderKind, slots int64) []
 	}
 	s.touch(l.seq)
 	if l.decays() {
-		s.decayEnd = max(s.decayEnd, l.gone(l.held))
+		s.drains(l)
 	}
 	if s.join(l.seq, kind, slots) {
 		return nil
@@ -87,6 +87,7 @@ func (s *State) giveBack(l *limitRow, token uint64) {
 // decayed of the oldest holding goes with it.
 func (s *State) withdraw(l *limitRow, token uint64, h *holding, slots int64) {
 	defer s.watchOldest(l)
+	s.drainsLess(l)
 	l.held -= slots
 	if h.kind == HolderAnonymous {
 		l.anonymous -= slots

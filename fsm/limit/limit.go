@@ -53,8 +53,9 @@ type State struct {
 	requests table[string, request, *request]
 	jobs     []job
 
-	queue   // indexes and marks of the queue
-	indexes // the others
+	queue    // indexes and marks of the queue
+	indexes  // the others
+	draining // which limits decay empty, and when
 
 	epoch   uint64 // rows of an older epoch may be shared with a snapshot
 	budget  int    // what one record may play
@@ -82,7 +83,6 @@ type cluster struct {
 	lastEnd   uint64 // order of the newest end of a request
 	lastGroup uint64
 	implicit  int64 // how many implicit limits there are
-	decayEnd  int64 // no decaying limit holds anything after this, unless more is granted
 }
 
 // recordScope is what belongs to the record that is being applied.
@@ -143,6 +143,7 @@ func New() *State {
 		requests: newTable[string, request](func(x, y string) bool { return x < y }),
 		queue:    newQueue(),
 		indexes:  newIndexes(),
+		draining: draining{limits: newPairs()},
 		epoch:    1,
 		budget:   budget,
 	}

@@ -186,8 +186,9 @@ func (s *State) refuseChange(l *limitRow, revision *uint64, name string, set com
 
 // changed lets the queue feel a limit's new settings.
 func (s *State) changed(l *limitRow, old command.LimitSettings) {
-	if l.decays() {
-		s.decayEnd = max(s.decayEnd, l.gone(l.held))
+	s.drainsLess(l)
+	if l.decays() && l.held > 0 {
+		s.drains(l)
 	}
 	s.watchOldest(l)
 	if l.decays() == old.Rate.IsZero() {

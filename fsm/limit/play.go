@@ -165,7 +165,7 @@ func (s *State) NextDue() (at int64, ok bool) {
 // Busy tells whether there is a lease, a waiter, or a decaying limit that
 // holds something: the leader then ticks in every tick interval (T4).
 func (s *State) Busy() bool {
-	return s.leases.len() > 0 || s.waiters.len() > 0 || s.decayEnd > s.now
+	return s.leases.len() > 0 || s.waiters.len() > 0 || s.draining.end > s.now
 }
 
 func (s *State) expireFirst() {

@@ -60,7 +60,7 @@ func (s *State) rebuildLimits() error {
 			s.unused.add(uint64(l.used), l.seq)
 		}
 		if l.decays() && l.held > 0 {
-			s.decayEnd = max(s.decayEnd, l.gone(l.held))
+			s.drains(l)
 		}
 		return true
 	})

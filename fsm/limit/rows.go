@@ -23,6 +23,7 @@ type limitRow struct {
 	average int64 // ns a slot is held
 	used    int64 // cluster time of the last acquire that named it
 	refs    int64 // leases and waiters that name it
+	drains  bool  // it is one of draining.limits
 }
 
 // occupancy is what is taken of a limit.
