@@ -10,7 +10,7 @@ import (
 func (s *State) acquire(h command.Header, op *command.Acquire) command.Result {
 	mark := fingerprint(op)
 	if r := s.request(h.ID); r != nil {
-		return s.again(r, mark)
+		return s.again(r, op, mark)
 	}
 	if h.Accepted < s.forgotten {
 		return &command.Problem{Code: command.CodeTooOld}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 // interleaved is a state with so many anonymous holdings of a limit, and a lease
@@ -49,6 +50,31 @@ func TestBulkDecrement(t *testing.T) {
 		if l, _ := b.state.Limit("db"); l.Occupied != n || b.state.Counts().Holdings != n {
 			t.Errorf("%v: %d are occupied in the end", op.Kind(), l.Occupied)
 		}
+	}
+}
+
+// TestLeasesBehindAnonymous: a page of a limit's leases looks at so many holdings
+// and no more, also where hardly any is a lease's. The pages lead to all of them.
+func TestLeasesBehindAnonymous(t *testing.T) {
+	b := newBench(t)
+	b.limit("db", command.MaxSlots)
+	for range 12_000 {
+		b.apply(fmt.Sprint("n", b.index), &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 1}}, Anonymous: true})
+		b.apply(fmt.Sprint("l", b.index), &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 1}}, TTL: 1e9})
+	}
+	b.now += 2e9 // all of these have ended, so that the others stand apart
+	for range 4 {
+		b.apply("", &command.Tick{})
+	}
+	b.apply("last", &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 1}}})
+	found, pages := 0, 0
+	for after := uint64(0); pages == 0 || after != 0; pages++ {
+		var list []limit.Lease
+		list, after = b.state.Leases(limit.LeaseFilter{Limit: "db"}, after, 100)
+		found += len(list)
+	}
+	if found != 1 || pages != 2 {
+		t.Errorf("%d leases on %d pages", found, pages)
 	}
 }
 
