@@ -241,19 +241,26 @@ func TestABackupIsRestored(t *testing.T) {
 	})
 }
 
-// TestRulesComeIntoForceWhenAllKnowThem is seen by what the leader proposes:
-// this version knows one rules version only, so the record is refused.
-func TestNoRulesComeIntoForceWhileOneNodeLacksThem(t *testing.T) {
+// TestRulesComeIntoForceWhenAllKnowThem: a cluster begins with the first rules,
+// and goes on to the newest that every member knows (T8).
+func TestRulesComeIntoForceWhenAllKnowThem(t *testing.T) {
+	rulesAfterAMinute(t, limit.Rules, limit.Rules)
+}
+
+func TestNoRulesComeIntoForceWhileOneNodeLacksThem(t *testing.T) { rulesAfterAMinute(t, 1, 1) }
+
+// rulesAfterAMinute starts a cluster in which n2 knows rules up to a version.
+func rulesAfterAMinute(t *testing.T, n2, want uint64) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clustertest.Start(t, clustertest.Options{Nodes: 3, Change: func(n *clustertest.Node, cfg *cluster.Config) {
-			if n.Name != "n2" {
-				cfg.MaxRules = 2
+			if n.Name == "n2" {
+				cfg.MaxRules = n2
 			}
 		}})
 		c.Leader()
 		sleep(t, time.Minute)
 		c.Leader().R().View(func(s *limit.State) {
-			if s.Rules() != 1 {
+			if s.Rules() != want {
 				t.Fatalf("rules %d are in force", s.Rules())
 			}
 		})

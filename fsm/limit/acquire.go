@@ -10,7 +10,7 @@ import (
 func (s *State) acquire(h command.Header, op *command.Acquire) command.Result {
 	mark := fingerprint(op)
 	if r := s.request(h.ID); r != nil {
-		return s.again(r, mark)
+		return s.again(r, op, mark)
 	}
 	if h.Accepted < s.forgotten {
 		return &command.Problem{Code: command.CodeTooOld}
@@ -146,13 +146,8 @@ func (s *State) createMissing(op *command.Acquire, d *demand) {
 
 // judgeNew returns why a new demand cannot be taken, or nil.
 func (s *State) judgeNew(d *demand) *command.Problem {
-	if p := s.judge(d.wants); p != nil {
+	if p := s.judge(d); p != nil {
 		return p
-	}
-	for _, n := range d.wants {
-		if l := s.limit(n.limit); d.anonymous && l != nil && l.set.Numbered {
-			return &command.Problem{Code: command.CodeInvalid, Limit: l.name, Detail: "a numbered limit has no anonymous slots"}
-		}
 	}
 	if d.leased && int64(s.leases.len()+s.waiters.len()) >= s.settings.MaxLeases {
 		return &command.Problem{

@@ -20,7 +20,8 @@ func (s *State) Apply(index, term uint64, c command.Command) Applied {
 	}
 	s.begin(c.Header)
 	var result command.Result = &command.NotRun{}
-	if s.play(s.record.target) {
+	s.record.cut = !s.play(s.record.target)
+	if !s.record.cut {
 		s.noteForgotten()
 		result = s.command(c)
 		if s.runJobs() {
@@ -33,7 +34,7 @@ func (s *State) Apply(index, term uint64, c command.Command) Applied {
 // begin opens the scope of a record, and heeds its term.
 func (s *State) begin(h command.Header) {
 	target := max(s.now, h.Stamp)
-	s.record = recordScope{index: s.index, start: s.now, target: target, wall: h.Wall, budget: budget}
+	s.record = recordScope{index: s.index, start: s.now, target: target, wall: h.Wall, budget: s.budget}
 	if h.Term > s.term {
 		s.term, s.termStart = h.Term, target
 	}
@@ -43,6 +44,7 @@ func (s *State) end(result command.Result) Applied {
 	s.afterSettling()
 	s.endInstant()
 	s.noteForgotten()
+	s.lookForDraining()
 	return Applied{Result: result, Outcomes: s.record.outcomes}
 }
 

@@ -22,7 +22,7 @@ func newBench(tb testing.TB) *bench {
 	b := &bench{state: limit.New()}
 	settings := command.DefaultSettings()
 	settings.MaxRemembered, settings.MaxWaiters, settings.MaxLeases = 100_000_000, 4_000_000, 10_000_000
-	if _, ok := b.apply("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: 1}).(*command.Done); !ok {
+	if _, ok := b.apply("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: limit.Rules}).(*command.Done); !ok {
 		tb.Fatal("genesis refused")
 	}
 	return b

@@ -20,14 +20,24 @@ type both struct {
 	index uint64
 	term  uint64
 	quick bool // compare answers only, and not all the content each time
+
+	budget int // of each record; 0: the usual one
+}
+
+func (b *both) setBudget(n int) {
+	b.budget, b.model.Budget = n, n
+	b.real.SetBudget(n)
 }
 
 // newBoth returns both after a Genesis with the settings.
-func newBoth(settings command.Settings) *both {
+func newBoth(settings command.Settings) *both { return newBothUnder(limit.Rules, settings) }
+
+// newBothUnder is newBoth under an older rules version.
+func newBothUnder(rules uint64, settings command.Settings) *both {
 	b := &both{real: limit.New(), model: oracle.New(), term: 1}
 	_, err := b.apply(command.Command{
 		Header: command.Header{Term: 1},
-		Op:     &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: 1},
+		Op:     &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: rules},
 	})
 	if err != nil {
 		panic(err)

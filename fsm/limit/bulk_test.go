@@ -24,7 +24,7 @@ func newBulk(t *testing.T, set command.LimitSettings) *bulk {
 	b := &bulk{t: t, state: limit.New(), now: 1e9, outcomes: map[string]command.Result{}}
 	settings := command.DefaultSettings()
 	settings.DefaultTTL = 30e9
-	b.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: 1})
+	b.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: limit.Rules})
 	b.play("", &command.PutLimit{Name: "db", Settings: set})
 	return b
 }

@@ -42,7 +42,7 @@ func newCrowd(t *testing.T, seed uint64) *crowd {
 	c.dice.Rand = rand.New(rand.NewPCG(seed, 1))
 	settings := driveSettings()
 	settings.MaxWaiters, settings.MaxRemembered, settings.MaxLeases = 1e6, 1e6, 1e6
-	c.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: 1})
+	c.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: limit.Rules})
 	for _, name := range limitNames() {
 		c.play("", &command.PutLimit{Name: name, Settings: command.LimitSettings{Slots: 4000, Active: true, Rate: c.dice.rate(), Grace: c.dice.pick(0, 3) * unit}})
 	}

@@ -71,6 +71,7 @@ func (s *State) settle(l *limitRow) {
 	}
 	s.consume(l, d.whole)
 	l.since, l.frac = s.now, d.frac
+	s.watchOldest(l)
 	if q := s.lines[l.seq]; q != nil && q.due <= s.now {
 		s.mark(l.seq) // what fell due at this instant must not be forgotten with the holdings that are gone
 	}
@@ -111,10 +112,36 @@ func (s *State) consume(l *limitRow, slots int64) {
 			l.anonymous -= n
 		}
 		if n == h.slots {
-			s.dropHolding(l.seq, token, h)
+			s.dropHolding(l, token, h)
 			continue
 		}
 		s.holdings.own(pair{l.seq, token}, s.epoch).slots -= n
+	}
+}
+
+// watchOldest keeps the instant at which decay will have taken l's oldest
+// holding, where others are behind it. That is an event, so that what decays
+// unseen is taken holding by holding within the budgets of records (T5). The
+// last holding needs none: whoever looks finds what is left of it. So a limit
+// with rate grants alone, which share a holding, has no such events.
+//
+// The instant does not depend on when the limit was settled: a restored state
+// finds the same.
+func (s *State) watchOldest(l *limitRow) {
+	end := int64(0)
+	if l.holdings > 1 && l.decays() && !l.deleted {
+		_, h := s.oldest(l.seq)
+		end = l.gone(h.slots)
+	}
+	if end == l.oldestEnd {
+		return
+	}
+	if l.oldestEnd != 0 {
+		s.oldests.remove(uint64(l.oldestEnd), l.seq)
+	}
+	l.oldestEnd = end
+	if end != 0 {
+		s.oldests.add(uint64(end), l.seq)
 	}
 }
 

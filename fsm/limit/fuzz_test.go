@@ -42,7 +42,7 @@ func FuzzRecords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := limit.New()
-		s.Apply(1, 1, command.Command{Header: command.Header{Term: 1}, Op: &command.Genesis{ClusterID: [16]byte{1}, Settings: driveSettings(), Rules: 1}})
+		s.Apply(1, 1, command.Command{Header: command.Header{Term: 1}, Op: &command.Genesis{ClusterID: [16]byte{1}, Settings: driveSettings(), Rules: limit.Rules}})
 		for index := uint64(2); len(b) > 0 && index < 200; index++ {
 			var record []byte
 			if record, b = cutRecord(b); len(record) < 38 {

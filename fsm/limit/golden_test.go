@@ -19,6 +19,7 @@ var newGolden = flag.Bool("golden", false, "write the golden snapshot if it is m
 // ones that a cut record leaves.
 func goldenRecords() string {
 	return `
+cluster rules=1
 at 0s: limit db slots=2 grace=5s label=team:data description=golden
 at 0s: limit api slots=3 rate=10/m
 at 0s: limit gpu slots=4 numbered
@@ -37,18 +38,38 @@ at 13s: part d lapse=20s
 `
 }
 
+// goldenCut makes a state in which a record was cut while it gave back anonymous
+// slots.
+func goldenCut() string {
+	return `
+cluster budget=2
+at 0s: limit db slots=9
+at 0s: acquire a db=1 anonymous
+at 0s: acquire b db=1
+at 0s: acquire c db=2 anonymous
+at 0s: acquire d db=1
+at 0s: acquire e db=3 anonymous
+at 1s: acquire f db=9 wait=1m
+at 2s: decrement db=5
+`
+}
+
 // TestGoldenSnapshot holds a snapshot's bytes against testdata: they are read
 // for ever. Where it fails the format has changed, which takes a new format
 // number beside the old one, not a new golden file.
 func TestGoldenSnapshot(t *testing.T) {
+	t.Run("1", func(t *testing.T) { golden(t, goldenRecords(), "testdata/snapshot-1.hex") })
+	t.Run("2", func(t *testing.T) { golden(t, goldenCut(), "testdata/snapshot-2.hex") })
+}
+
+func golden(t *testing.T, records, path string) {
 	s := &script{}
-	for _, line := range strings.Split(goldenRecords(), "\n") {
+	for _, line := range strings.Split(records, "\n") {
 		if err := s.line(line); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
 	}
 	written := snapshot(s.both.real)
-	path := "testdata/snapshot-1.hex"
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) && *newGolden {
 		text = []byte(hexLines(written))

@@ -1,10 +1,6 @@
 package limit
 
-import (
-	"math/bits"
-
-	"github.com/limitd/limitd/fsm/command"
-)
+import "math/bits"
 
 // graceEnd is when a holding in grace is freed (S6).
 type graceEnd struct {
@@ -42,13 +38,19 @@ func (s *State) take(l *limitRow, token uint64, kind HolderKind, slots int64) []
 	}
 	s.touch(l.seq)
 	if l.decays() {
-		s.decayEnd = max(s.decayEnd, l.gone(l.held))
+		s.drains(l)
 	}
 	if s.join(l.seq, kind, slots) {
 		return nil
 	}
 	h := &holding{kind: kind, slots: slots, granted: s.now, wall: s.record.wall, ordinals: l.takeOrdinals(slots)}
 	s.holdings.put(pair{l.seq, token}, h, s.epoch)
+	if kind == HolderAnonymous {
+		s.nameless.add(l.seq, token)
+	}
+	if l.holdings++; l.holdings == 2 {
+		s.watchOldest(l)
+	}
 	return h.ordinals
 }
 
@@ -84,6 +86,8 @@ func (s *State) giveBack(l *limitRow, token uint64) {
 // withdraw takes slots out of a holding of l, which is settled. What has
 // decayed of the oldest holding goes with it.
 func (s *State) withdraw(l *limitRow, token uint64, h *holding, slots int64) {
+	defer s.watchOldest(l)
+	s.drainsLess(l)
 	l.held -= slots
 	if h.kind == HolderAnonymous {
 		l.anonymous -= slots
@@ -95,19 +99,23 @@ func (s *State) withdraw(l *limitRow, token uint64, h *holding, slots int64) {
 	if first, _ := s.oldest(l.seq); first == token {
 		l.frac, l.since = 0, s.now
 	}
-	s.dropHolding(l.seq, token, h)
+	s.dropHolding(l, token, h)
 }
 
 // dropHolding removes a holding whose slots are counted off already.
-func (s *State) dropHolding(limit, token uint64, h *holding) {
-	if h.kind == HolderGrace {
-		s.graces.Delete(graceEnd{h.freeAt, token, limit})
+func (s *State) dropHolding(l *limitRow, token uint64, h *holding) {
+	switch h.kind {
+	case HolderGrace:
+		s.graces.Delete(graceEnd{h.freeAt, token, l.seq})
+	case HolderAnonymous:
+		s.nameless.remove(l.seq, token)
 	}
 	if len(h.ordinals) > 0 {
-		s.limit(limit).freeOrdinals(h.ordinals)
+		l.freeOrdinals(h.ordinals)
 	}
-	s.holdings.delete(pair{limit, token})
-	s.touch(limit)
+	s.holdings.delete(pair{l.seq, token})
+	l.holdings--
+	s.touch(l.seq)
 }
 
 // sample takes how long slots were held into the average (Limit.AvgOccupancy).
@@ -142,71 +150,4 @@ func (l *limitRow) freeOrdinals(list []uint32) {
 	for _, n := range list {
 		l.ordinals[n/64] &^= 1 << (n % 64)
 	}
-}
-
-// Decrement gives back anonymous slots, oldest first (S7).
-func (s *State) decrement(op *command.Decrement) command.Result {
-	found := &command.Limits{}
-	for _, e := range op.Entries {
-		l := s.named(e.Name)
-		if l == nil {
-			continue
-		}
-		s.returnAnonymous(l, e.Slots)
-		if op.Occupied > 0 {
-			l.sample(op.Occupied)
-		}
-		found.Limits = append(found.Limits, s.show(l))
-	}
-	return found
-}
-
-// returnAnonymous frees at most that many anonymous slots, oldest first.
-func (s *State) returnAnonymous(l *limitRow, slots int64) {
-	s.settle(l)
-	slots = min(slots, l.anonymous)
-	for from := uint64(0); slots > 0; {
-		token, h := s.nextAnonymous(l.seq, from)
-		n := min(slots, h.slots)
-		s.withdraw(l, token, h, n)
-		slots -= n
-		from = token
-	}
-	s.mark(l.seq)
-	s.touch(l.seq)
-}
-
-func (s *State) nextAnonymous(limit, from uint64) (token uint64, found *holding) {
-	s.holdings.ascend(pair{limit, from}, func(k pair, h *holding) bool {
-		if h.kind == HolderAnonymous {
-			token, found = k.b, h
-		}
-		return found == nil
-	})
-	return token, found
-}
-
-// setActive leaves max(0, slots - leased) anonymous slots on a limit (S7).
-func (s *State) setActive(op *command.SetActive) command.Result {
-	l := s.named(op.Name)
-	if l == nil {
-		return &command.Problem{Code: command.CodeLimitNotFound, Limit: op.Name}
-	}
-	if op.Slots < 0 || op.Slots > command.MaxSlots {
-		return &command.Problem{Code: command.CodeInvalid, Limit: l.name, Want: op.Slots, Detail: "slots can be 0 to 9007199254740991"}
-	}
-	s.settle(l)
-	keep := max(0, op.Slots-(l.held-l.anonymous))
-	if l.set.Numbered && keep > 0 {
-		return &command.Problem{Code: command.CodeInvalid, Limit: l.name, Detail: "a numbered limit has no anonymous slots"}
-	}
-	switch {
-	case keep < l.anonymous:
-		s.returnAnonymous(l, l.anonymous-keep)
-	case keep > l.anonymous:
-		s.lastToken++
-		s.take(l, s.lastToken, HolderAnonymous, keep-l.anonymous)
-	}
-	shown := s.show(l)
-	return &shown
 }

@@ -14,10 +14,12 @@ const (
 	jobRates                 // what rate grants hold is freed: the limit decays no longer (L8)
 	jobEmpty                 // all holdings are freed (L9, L10)
 	jobRemove                // the deleted limit itself goes
-	jobLast   = jobRemove
+	jobReturn                // anonymous slots are given back (S7)
+	jobLast   = jobReturn
 )
 
-// job is a bulk effect on one limit. Items before from are done.
+// job is a bulk effect on one limit. Items before from are done; of a jobReturn
+// that many slots are left to do.
 type job struct {
 	kind  jobKind
 	limit uint64
@@ -53,6 +55,8 @@ func (s *State) jobItem(j *job) (found bool) {
 		return ok && p.a == j.limit
 	case jobRemove:
 		return s.limit(j.limit) != nil
+	case jobReturn:
+		return j.from > 0 && s.nameless.first(j.limit) != 0
 	}
 	s.holdings.ascend(pair{j.limit, j.from}, func(k pair, h *holding) bool {
 		if k.a != j.limit {
@@ -69,7 +73,7 @@ func (s *State) doItem(j *job) {
 	switch j.kind {
 	case jobJudge:
 		w := s.waiter(j.from)
-		if p := s.judge(w.demand.wants); p != nil {
+		if p := s.judge(&w.demand); p != nil {
 			s.endWait(w, p)
 		}
 		j.from++
@@ -77,6 +81,8 @@ func (s *State) doItem(j *job) {
 		s.freeHolding(s.limit(j.limit), j.from)
 	case jobRemove:
 		s.limits.delete(pair{j.limit, 0})
+	case jobReturn:
+		j.from -= uint64(s.returnOldest(s.limit(j.limit), int64(j.from)))
 	}
 }
 
@@ -92,9 +98,9 @@ func (s *State) freeHolding(l *limitRow, token uint64) {
 }
 
 // judge returns why a demand can never be granted under the present settings,
-// or nil (L5, L6, L9).
-func (s *State) judge(wants []want) *command.Problem {
-	for _, n := range wants {
+// or nil (L5, L6, L9, L11).
+func (s *State) judge(d *demand) *command.Problem {
+	for _, n := range d.wants {
 		l := s.limit(n.limit)
 		if l == nil {
 			continue // to be created, inactive
@@ -106,10 +112,21 @@ func (s *State) judge(wants []want) *command.Problem {
 			return &command.Problem{Code: command.CodeNeverFits, Limit: l.name, Have: l.set.Slots, Want: n.slots}
 		}
 	}
-	for _, n := range wants {
+	for _, n := range d.wants {
 		if l := s.limit(n.limit); l.enforcing() && n.mode == command.RateLimit && !l.decays() {
 			return &command.Problem{Code: command.CodeNoDecay, Limit: l.name}
 		}
 	}
+	for _, n := range d.wants {
+		if l := s.limit(n.limit); d.anonymous && s.refusesAnonymous(l) {
+			return &command.Problem{Code: command.CodeInvalid, Limit: l.name, Detail: "a numbered limit has no anonymous slots"}
+		}
+	}
 	return nil
+}
+
+// refusesAnonymous tells whether l takes no anonymous slots (L11): it is numbered,
+// and, since rules version 2, active, so that it takes slots at all (L2).
+func (s *State) refusesAnonymous(l *limitRow) bool {
+	return l != nil && l.set.Numbered && (l.set.Active || s.rules < rules2)
 }

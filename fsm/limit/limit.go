@@ -26,7 +26,11 @@ import (
 )
 
 // Rules is the newest rules version that this package knows (semantics.md T8).
-const Rules = 1
+// Version 2 budgets what version 1 did in one record whatever it was: the decay
+// of many holdings, and the giving back of many anonymous ones.
+const Rules = rules2
+
+const rules2 = 2
 
 // budget is how many events, examinations and items of bulk effects one record
 // may play (semantics.md T5).
@@ -49,10 +53,12 @@ type State struct {
 	requests table[string, request, *request]
 	jobs     []job
 
-	queue   // indexes and marks of the queue
-	indexes // the others
+	queue    // indexes and marks of the queue
+	indexes  // the others
+	draining // which limits decay empty, and when
 
 	epoch   uint64 // rows of an older epoch may be shared with a snapshot
+	budget  int    // what one record may play
 	record  recordScope
 	emptied []uint64 // decaying limits that ran empty at this instant, their phase kept
 }
@@ -77,7 +83,6 @@ type cluster struct {
 	lastEnd   uint64 // order of the newest end of a request
 	lastGroup uint64
 	implicit  int64 // how many implicit limits there are
-	decayEnd  int64 // no decaying limit holds anything after this, unless more is granted
 }
 
 // recordScope is what belongs to the record that is being applied.
@@ -87,6 +92,7 @@ type recordScope struct {
 	target   int64 // cluster time at which its command runs
 	wall     int64
 	budget   int
+	cut      bool // its turn did not come (T5)
 	outcomes []Outcome
 }
 
@@ -95,10 +101,12 @@ type indexes struct {
 	names     *btree.Map[string, uint64] // limit by name
 	ends      pairs                      // leases by end
 	graces    *btree.BTreeG[graceEnd]    // holdings in grace by their end
+	nameless  pairs                      // (limit, token) of anonymous holdings
 	deadlines pairs                      // waiters by deadline
 	lapses    pairs                      // waiters by lapse
 	firsts    pairs                      // waiters by the time since when they are first
 	decays    pairs                      // limits by the time at which decay may let a waiter through
+	oldests   pairs                      // limits of several holdings by the time at which decay has taken the oldest
 	unused    pairs                      // implicit limits by last use
 	ended     fifo[ending]               // requests by their end
 	endedBy   *btree.Map[uint64, string] // ids of ended leases, by token
@@ -135,7 +143,9 @@ func New() *State {
 		requests: newTable[string, request](func(x, y string) bool { return x < y }),
 		queue:    newQueue(),
 		indexes:  newIndexes(),
+		draining: draining{limits: newPairs()},
 		epoch:    1,
+		budget:   budget,
 	}
 }
 
@@ -143,8 +153,8 @@ func newIndexes() indexes {
 	return indexes{
 		names: new(btree.Map[string, uint64]), endedBy: new(btree.Map[uint64, string]),
 		graces: btree.NewBTreeGOptions(graceEnd.less, btree.Options{NoLocks: true}),
-		ends:   newPairs(), deadlines: newPairs(), lapses: newPairs(),
-		firsts: newPairs(), decays: newPairs(), unused: newPairs(),
+		ends:   newPairs(), nameless: newPairs(), deadlines: newPairs(), lapses: newPairs(),
+		firsts: newPairs(), decays: newPairs(), oldests: newPairs(), unused: newPairs(),
 		families: btree.NewBTreeGOptions(kin.less, btree.Options{NoLocks: true}),
 	}
 }

@@ -186,15 +186,18 @@ func (s *State) refuseChange(l *limitRow, revision *uint64, name string, set com
 
 // changed lets the queue feel a limit's new settings.
 func (s *State) changed(l *limitRow, old command.LimitSettings) {
-	if l.decays() {
-		s.decayEnd = max(s.decayEnd, l.gone(l.held))
+	s.drainsLess(l)
+	if l.decays() && l.held > 0 {
+		s.drains(l)
 	}
+	s.watchOldest(l)
 	if l.decays() == old.Rate.IsZero() {
 		s.rekeep(l)
 	}
 	wasEnforcing := old.Active && !old.Shadow
 	stopsDecay := !old.Rate.IsZero() && !l.decays()
-	if l.enforcing() && (!wasEnforcing || l.set.Slots < old.Slots || stopsDecay) {
+	barsNameless := s.rules >= rules2 && s.refusesAnonymous(l) && !(old.Numbered && old.Active)
+	if l.enforcing() && (!wasEnforcing || l.set.Slots < old.Slots || stopsDecay) || barsNameless {
 		s.addJob(jobJudge, l.seq)
 	}
 	if stopsDecay {
@@ -212,8 +215,12 @@ func (s *State) deleteLimit(op *command.DeleteLimit) command.Result {
 	case op.IfRevision != nil && *op.IfRevision != l.revision:
 		return &command.Problem{Code: command.CodeRevisionMismatch, Limit: l.name, Have: int64(l.revision), Want: int64(*op.IfRevision)}
 	}
+	if s.rules >= rules2 {
+		s.settle(l) // what has decayed is no item of the job
+	}
 	s.forgetName(l)
 	l.deleted = true
+	s.watchOldest(l)
 	s.addJob(jobJudge, l.seq)
 	s.addJob(jobEmpty, l.seq)
 	s.addJob(jobRemove, l.seq)

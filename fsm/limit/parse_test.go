@@ -131,11 +131,6 @@ func (o *options) settingChanges() (list []command.SettingChange) {
 	return list
 }
 
-func clusterSettings(args []string) (command.Settings, error) {
-	o := parseOptions(args, settingNames()...)
-	return command.DefaultSettings().With(o.settingChanges()), o.err
-}
-
 // parse reads a command: its verb, and what follows.
 func (s *script) parse(verb string, args []string) (command.Command, error) {
 	o := parseOptions(args, append(settingNames(), "slots", "rate", "active", "shadow", "numbered", "grace", "name", "description",

@@ -23,7 +23,7 @@ func (s *State) play(target int64) bool {
 		return false
 	}
 	s.afterSettling()
-	if s.now >= floor && !s.drain() {
+	if s.now >= floor && !s.settleQueue() {
 		return false
 	}
 	if s.now < floor && !s.playBefore(floor) {
@@ -40,10 +40,23 @@ func (s *State) play(target int64) bool {
 		}
 		s.moveTo(e.due)
 		e.play(s)
-		if !s.drain() {
+		if !s.settleQueue() {
 			return false
 		}
 	}
+}
+
+// settleQueue grants what can be granted at this instant, after what of it has
+// decayed is taken, so that nobody who looks at a limit finds more than a part of
+// its oldest holding gone.
+func (s *State) settleQueue() bool {
+	for s.nextOldest() <= s.now {
+		if !s.spend() {
+			return false
+		}
+		s.takeOldest()
+	}
+	return s.drain()
 }
 
 // playBefore plays what is due before the floor, without grants, and then
@@ -58,7 +71,7 @@ func (s *State) playBefore(floor int64) bool {
 		s.afterSettling()
 	}
 	s.moveTo(floor)
-	return s.drain()
+	return s.settleQueue()
 }
 
 // moveTo sets cluster time, never backwards.
@@ -78,10 +91,14 @@ func (s *State) spend() bool {
 	return true
 }
 
-// nextEvent returns what falls due first; of events at one instant, frees come
-// before protection, that before deadlines, lapses and forgetting.
+// nextEvent returns what falls due first; of events at one instant, frees (of
+// these what has decayed) come before protection, that before deadlines, lapses
+// and forgetting.
 func (s *State) nextEvent() event {
 	e := s.nextDuty()
+	if due := s.nextOldest(); due <= e.due {
+		e = event{due: due, play: (*State).takeOldest}
+	}
 	if h := s.nextHousekeeping(); h.due < e.due {
 		return h
 	}
@@ -132,9 +149,10 @@ func (s *State) nextHousekeeping() event {
 
 // NextDue returns the cluster time at which the leader is to propose a tick;
 // false where nothing falls due. It may be past: then a tick is due at once.
-// Forgetting waits up to a tick interval for company.
+// Forgetting waits up to a tick interval for company, and decay by which nobody
+// profits for the next record.
 func (s *State) NextDue() (at int64, ok bool) {
-	if len(s.marked) > 0 || len(s.jobs) > 0 {
+	if len(s.marked) > 0 || len(s.jobs) > 0 || s.record.cut {
 		return s.now, true
 	}
 	at = s.nextDuty().due
@@ -147,7 +165,7 @@ func (s *State) NextDue() (at int64, ok bool) {
 // Busy tells whether there is a lease, a waiter, or a decaying limit that
 // holds something: the leader then ticks in every tick interval (T4).
 func (s *State) Busy() bool {
-	return s.leases.len() > 0 || s.waiters.len() > 0 || s.decayEnd > s.now
+	return s.leases.len() > 0 || s.waiters.len() > 0 || s.draining.end > s.now
 }
 
 func (s *State) expireFirst() {
@@ -158,6 +176,23 @@ func (s *State) expireFirst() {
 func (s *State) endFirstGrace() {
 	g, _ := s.graces.Min()
 	s.giveBack(s.limit(g.limit), g.token)
+}
+
+// nextOldest returns when decay has used up the oldest of several holdings of a
+// limit; never where there are none.
+func (s *State) nextOldest() int64 {
+	if p, ok := s.oldests.min(); ok && s.rules >= rules2 {
+		return int64(p.a)
+	}
+	return never
+}
+
+// takeOldest takes the first of several holdings that decay has used up.
+func (s *State) takeOldest() {
+	p, _ := s.oldests.min()
+	l := s.limit(p.b)
+	s.settle(l)
+	s.mark(l.seq)
 }
 
 // playDecay marks the limit where decay may have let somebody through.

@@ -26,7 +26,7 @@ type rateWorld struct {
 func newRateWorld(t *rapid.T) *rateWorld {
 	w := &rateWorld{t: t, state: limit.New(), now: 1e9, came: map[string]int64{}}
 	w.set = command.LimitSettings{Slots: rapid.Int64Range(1, 5).Draw(t, "slots"), Active: true, Rate: anyRate().Draw(t, "rate")}
-	w.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: command.DefaultSettings(), Rules: 1})
+	w.play("", &command.Genesis{ClusterID: [16]byte{1}, Settings: command.DefaultSettings(), Rules: limit.Rules})
 	w.play("", &command.PutLimit{Name: "api", Settings: w.set})
 	return w
 }

@@ -95,23 +95,38 @@ func (s *State) Holders(name string, after uint64, n int) (list []Holder, ok boo
 	if l == nil {
 		return nil, false
 	}
-	gone := l.decayed(s.now).whole
-	from := after + 1
-	if gone > 0 {
-		from = 0 // the oldest are gone, or in part
-	}
-	s.holdings.ascend(pair{l.seq, from}, func(k pair, h *holding) bool {
+	oldest, lost := s.oldestLeft(l)
+	s.holdings.ascend(pair{l.seq, max(after+1, oldest)}, func(k pair, h *holding) bool {
 		if k.a != l.seq || len(list) == n {
 			return false
 		}
-		lost := min(gone, h.slots)
-		gone -= lost
-		if k.b > after && lost < h.slots {
-			list = append(list, s.holder(k.b, h, h.slots-lost))
+		slots := h.slots
+		if k.b == oldest {
+			slots -= lost
 		}
+		list = append(list, s.holder(k.b, h, slots))
 		return true
 	})
 	return list, true
+}
+
+// oldestLeft returns the oldest holding of l that has not decayed, and what of it
+// has. Those before it that have decayed unseen are one at most: that of several
+// the oldest has gone is an event. (Under rules version 1 they can be many.)
+func (s *State) oldestLeft(l *limitRow) (token uint64, lost int64) {
+	token, lost = never64, l.decayed(s.now).whole
+	s.holdings.ascend(pair{l.seq, 0}, func(k pair, h *holding) bool {
+		if k.a != l.seq {
+			return false
+		}
+		if lost < h.slots {
+			token = k.b
+			return false
+		}
+		lost -= h.slots
+		return true
+	})
+	return token, lost
 }
 
 func (s *State) holder(token uint64, h *holding, slots int64) Holder {
@@ -146,13 +161,13 @@ func (s *State) showLease(x *lease) Lease {
 // token. Where there may be more, next is the token to go on after; else 0.
 func (s *State) Leases(f LeaseFilter, after uint64, n int) (list []Lease, next uint64) {
 	seen, ended := 0, true
-	visit := func(x *lease) bool {
+	visit := func(token uint64, x *lease) bool {
 		if seen++; len(list) == n || seen > scanned {
 			ended = false
 			return false
 		}
-		next = x.token
-		if (f.Owner == "" || x.owner.Name == f.Owner) && s.now-x.granted >= f.OlderThan {
+		next = token
+		if x != nil && (f.Owner == "" || x.owner.Name == f.Owner) && s.now-x.granted >= f.OlderThan {
 			list = append(list, s.showLease(x))
 		}
 		return true
@@ -160,7 +175,7 @@ func (s *State) Leases(f LeaseFilter, after uint64, n int) (list []Lease, next u
 	if f.Limit != "" {
 		s.leasesOf(f.Limit, after, visit)
 	} else {
-		s.leases.ascend(pair{after + 1, 0}, func(_ pair, x *lease) bool { return visit(x) })
+		s.leases.ascend(pair{after + 1, 0}, func(k pair, x *lease) bool { return visit(k.a, x) })
 	}
 	if ended {
 		next = 0
@@ -168,14 +183,21 @@ func (s *State) Leases(f LeaseFilter, after uint64, n int) (list []Lease, next u
 	return list, next
 }
 
-// leasesOf visits the leases that hold slots of one limit.
-func (s *State) leasesOf(name string, after uint64, visit func(*lease) bool) {
+// leasesOf visits the holdings of one limit, with the leases that have them, or
+// nil.
+func (s *State) leasesOf(name string, after uint64, visit func(token uint64, x *lease) bool) {
 	l := s.find(name)
 	if l == nil {
 		return
 	}
 	s.holdings.ascend(pair{l.seq, after + 1}, func(k pair, h *holding) bool {
-		return k.a == l.seq && (h.kind != HolderLease || visit(s.leases.get(pair{k.b, 0})))
+		if k.a != l.seq {
+			return false
+		}
+		if h.kind != HolderLease {
+			return visit(k.b, nil)
+		}
+		return visit(k.b, s.leases.get(pair{k.b, 0}))
 	})
 }
 
@@ -203,7 +225,7 @@ func (s *State) Acquire(id string) (command.Result, bool) {
 // interest in it lapses in less than stays: then it takes a record.
 func (s *State) Joins(id string, op *command.Acquire, stays int64) (*command.Waiting, bool) {
 	r := s.requests.get(id)
-	if r == nil || r.state != requestWaiting || r.fingerprint != fingerprint(op) {
+	if r == nil || r.state != requestWaiting || !s.same(r, op, fingerprint(op)) {
 		return nil, false
 	}
 	w := s.waiters.get(pair{r.ref, 0})

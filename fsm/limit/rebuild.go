@@ -60,7 +60,7 @@ func (s *State) rebuildLimits() error {
 			s.unused.add(uint64(l.used), l.seq)
 		}
 		if l.decays() && l.held > 0 {
-			s.decayEnd = max(s.decayEnd, l.gone(l.held))
+			s.drains(l)
 		}
 		return true
 	})
@@ -69,17 +69,26 @@ func (s *State) rebuildLimits() error {
 
 func (s *State) rebuildHoldings() (err error) {
 	s.holdings.ascend(pair{}, func(k pair, h *holding) bool {
-		if s.limits.get(pair{k.a, 0}) == nil || h.slots <= 0 {
+		l := s.limits.get(pair{k.a, 0})
+		if l == nil || h.slots <= 0 {
 			err = torn("a holding of limit %d, which is not there", k.a)
 			return false
 		}
+		l.holdings++
 		if h.kind == HolderLease && s.leases.get(pair{k.b, 0}) == nil {
 			err = torn("a holding of lease %d, which is not there", k.b)
 			return false
 		}
-		if h.kind == HolderGrace {
+		switch h.kind {
+		case HolderGrace:
 			s.graces.Set(graceEnd{h.freeAt, k.b, k.a})
+		case HolderAnonymous:
+			s.nameless.add(k.a, k.b)
 		}
+		return true
+	})
+	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
+		s.watchOldest(l)
 		return true
 	})
 	return err

@@ -17,6 +17,37 @@ func fingerprint(op command.Op) (sum [16]byte) {
 	return sum
 }
 
+// same tells whether op is what r was opened with. A ttl left out is the default
+// one written out: of an open wait or lease the ttl that it has, and of what has
+// ended the default of today. (A client that repeats its own bytes is always the
+// same.)
+func (s *State) same(r *request, op *command.Acquire, mark [16]byte) bool {
+	if r.fingerprint == mark || s.rules < rules2 {
+		return r.fingerprint == mark
+	}
+	other := *op
+	switch op.TTL {
+	case 0:
+		other.TTL = s.settings.DefaultTTL
+	case s.ttlOf(r):
+		other.TTL = 0
+	default:
+		return false
+	}
+	return r.fingerprint == fingerprint(&other)
+}
+
+// ttlOf is the ttl of an open request, and else the default one.
+func (s *State) ttlOf(r *request) int64 {
+	switch r.state {
+	case requestWaiting:
+		return s.waiters.get(pair{r.ref, 0}).demand.ttl
+	case requestHeld:
+		return s.leases.get(pair{r.ref, 0}).ttl
+	}
+	return s.settings.DefaultTTL
+}
+
 // request returns what is remembered of an id for use inside Apply, or nil.
 func (s *State) request(id string) *request { return s.requests.own(id, s.epoch) }
 
@@ -80,11 +111,11 @@ func (r *request) replay(mark [16]byte) command.Result {
 }
 
 // again answers a repeated acquire.
-func (s *State) again(r *request, mark [16]byte) command.Result {
+func (s *State) again(r *request, op *command.Acquire, mark [16]byte) command.Result {
 	if r.state == requestTombstone {
 		return &command.Problem{Code: command.CodeCancelled, Replayed: true}
 	}
-	if r.fingerprint != mark {
+	if !s.same(r, op, mark) {
 		return &command.Problem{Code: command.CodeIDReused}
 	}
 	switch {

@@ -23,6 +23,7 @@ type limitRow struct {
 	average int64 // ns a slot is held
 	used    int64 // cluster time of the last acquire that named it
 	refs    int64 // leases and waiters that name it
+	drains  bool  // it is one of draining.limits
 }
 
 // occupancy is what is taken of a limit.
@@ -32,6 +33,9 @@ type occupancy struct {
 	frac      uint64   // what has decayed of the oldest holding, in 1/set.Rate.Den of a slot
 	since     int64    // cluster time up to which decay has been counted
 	ordinals  []uint64 // numbered limits: one bit a slot
+
+	holdings  int   // how many there are
+	oldestEnd int64 // where decay takes the oldest of several: when; else 0
 }
 
 func (l *limitRow) stamp() *uint64 { return &l.epoch }

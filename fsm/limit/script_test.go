@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/fsm/limit/oracle"
 )
 
@@ -30,6 +31,9 @@ import (
 // The settings are the default ones, unless the first line says otherwise:
 //
 //	cluster patience=1s max_waiters=2
+//
+// There, too, "rules=1" plays a script under older rules, and "budget=3" with
+// records that play no more than 3 events, examinations and items.
 //
 // The oracle plays the same records, and has to agree. After every record a
 // second state is restored from a snapshot of the first, and goes on instead.
@@ -90,9 +94,7 @@ func (s *script) line(line string) error {
 	case len(words) == 0:
 		return nil
 	case words[0] == "cluster":
-		settings, err := clusterSettings(words[1:])
-		s.both = newBoth(settings)
-		return err
+		return s.cluster(words[1:])
 	case words[0] != "at" || len(words) < 3:
 		return fmt.Errorf("want: at TIME: VERB ...")
 	}
@@ -108,6 +110,20 @@ func (s *script) line(line string) error {
 	}
 	s.now = int64(at)
 	return s.play(words[2], words[3:])
+}
+
+// cluster begins with other settings, or older rules.
+func (s *script) cluster(args []string) error {
+	o := parseOptions(args, append(settingNames(), "rules", "budget")...)
+	rules := uint64(limit.Rules)
+	if o.has("rules") {
+		rules = uint64(o.number(o.set["rules"]))
+	}
+	s.both = newBothUnder(rules, command.DefaultSettings().With(o.settingChanges()))
+	if o.has("budget") {
+		s.both.setBudget(int(o.number(o.set["budget"])))
+	}
+	return o.err
 }
 
 // play carries out one command and notes its answers.
@@ -155,6 +171,9 @@ func (s *script) restart() error {
 		return fmt.Errorf("the restored state has another digest")
 	}
 	s.both.real = restored
+	if s.both.budget > 0 {
+		restored.SetBudget(s.both.budget)
+	}
 	return s.both.compare()
 }
 

@@ -16,7 +16,8 @@ import (
 // A snapshot is, in this order:
 //
 //	16 bytes  "limitd snapshot\n"
-//	1 byte    format, 1
+//	1 byte    format: 2 where a job is open that gives back anonymous slots, which
+//	          format 1 does not know, and else 1
 //	frames    each: length (varint), section (1 byte), the row as encode.go writes it;
 //	          sections ascend, rows ascend by their key within one
 //	1 frame   of section sectionEnd, empty
@@ -27,7 +28,7 @@ import (
 
 const (
 	snapshotMagic  = "limitd snapshot\n"
-	snapshotFormat = 1
+	snapshotFormat = 2 // the newest
 	maxFrame       = 64 << 20
 )
 
@@ -83,7 +84,7 @@ func (n *Snapshot) Write(w io.Writer) error {
 	sum := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
 	out.WriteString(snapshotMagic)
-	out.WriteByte(snapshotFormat)
+	out.WriteByte(formatOf(n.frozen.jobs))
 	if err := n.frames(out); err != nil {
 		return fmt.Errorf("write a snapshot: %w", err)
 	}
@@ -94,6 +95,14 @@ func (n *Snapshot) Write(w io.Writer) error {
 		return fmt.Errorf("write a snapshot: %w", err)
 	}
 	return nil
+}
+
+// formatOf returns the format that a snapshot with these open jobs has.
+func formatOf(jobs []job) byte {
+	if slices.ContainsFunc(jobs, func(j job) bool { return j.kind == jobReturn }) {
+		return 2
+	}
+	return 1
 }
 
 // Digest returns the SHA-256 of the canonical content: equal digests at one
@@ -196,8 +205,9 @@ func (s *State) read(in *hashedReader) error {
 	if string(head[:len(snapshotMagic)]) != snapshotMagic {
 		return fmt.Errorf("%w: it does not begin as one", ErrDamaged)
 	}
-	if head[len(snapshotMagic)] != snapshotFormat {
-		return fmt.Errorf("%w: format %d", ErrNewer, head[len(snapshotMagic)])
+	format := head[len(snapshotMagic)]
+	if format > snapshotFormat {
+		return fmt.Errorf("%w: format %d", ErrNewer, format)
 	}
 	for last := sectionCluster; last != sectionEnd; {
 		kind, err := s.readFrame(in, last)
@@ -205,6 +215,9 @@ func (s *State) read(in *hashedReader) error {
 			return err
 		}
 		last = kind
+	}
+	if format != formatOf(s.jobs) {
+		return fmt.Errorf("%w: it is not of format %d", ErrDamaged, format)
 	}
 	want := in.sum.Sum(nil)
 	got := make([]byte, len(want))

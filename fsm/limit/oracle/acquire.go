@@ -75,7 +75,7 @@ func (m *Model) refuse(a *command.Acquire) command.Result {
 		}
 	}
 	for _, w := range wants {
-		if a.Anonymous && w.limit.settings.Numbered {
+		if a.Anonymous && m.barsNameless(w.limit) {
 			return &command.Problem{Code: command.CodeInvalid, Limit: w.limit.name}
 		}
 	}
@@ -83,6 +83,12 @@ func (m *Model) refuse(a *command.Acquire) command.Result {
 		return &command.Problem{Code: command.CodeTooMany}
 	}
 	return nil
+}
+
+// barsNameless tells whether l takes no anonymous slots: a numbered limit, where
+// it takes slots at all. Older rules asked for less.
+func (m *Model) barsNameless(l *limit) bool {
+	return l.settings.Numbered && (l.settings.Active || m.rules < budgeted)
 }
 
 func (w want) neverFits() bool { return w.limit.enforcing() && w.n > w.limit.settings.Slots }

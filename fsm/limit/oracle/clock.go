@@ -5,11 +5,13 @@ package oracle
 const grantless = int64(15e9)
 
 // class orders the events of one instant (semantics.md T5): what frees slots,
-// then protection, then the ends of waits, then housekeeping.
+// of that first what decay has taken, then protection, then the ends of waits,
+// then housekeeping.
 type class int
 
 const (
-	leaseEnds class = iota
+	oldestGone class = iota
+	leaseEnds
 	graceEnds
 	slotsDecay
 	patienceEnds
@@ -61,7 +63,7 @@ func (m *Model) advance(target int64) bool {
 		}
 		m.moveTo(floor)
 	}
-	if !m.settle() {
+	if !m.settleNow() {
 		return false
 	}
 	for e := m.next(target); e != nil; e = m.next(target) {
@@ -70,13 +72,25 @@ func (m *Model) advance(target int64) bool {
 		}
 		m.moveTo(e.due)
 		e.play()
-		if !m.settle() {
+		if !m.settleNow() {
 			return false
 		}
 	}
 	m.moveTo(target)
 	m.forgotten = max(m.forgotten, m.time-m.settings.Remember)
 	return true
+}
+
+// settleNow settles the queue, after what decay has taken by this instant is
+// played on all limits.
+func (m *Model) settleNow() bool {
+	for e := m.next(m.time); e != nil && e.class == oldestGone; e = m.next(m.time) {
+		if !m.spend() {
+			return false
+		}
+		e.play()
+	}
+	return m.settle()
 }
 
 // moveTo moves the clock on; never back.
@@ -108,6 +122,9 @@ func (m *Model) events() []*event {
 				add(h.until, graceEnds, int64(h.token), l.number, func() { m.drop(l, h) })
 			}
 		}
+		if due, ok := m.oldestGoes(l); ok {
+			add(due, oldestGone, 0, l.number, func() { m.takeOldest(l) })
+		}
 		if due, ok := m.profitsAt(l); ok {
 			add(due, slotsDecay, 0, l.number, func() { l.marked = true })
 		}
@@ -131,10 +148,10 @@ func (m *Model) events() []*event {
 }
 
 // profitsAt returns when decay gives the first of those parked on l the room
-// that it lacks there; false: never, or the limit is marked and will be looked
-// at anyway. It may be this very instant, where another event came first.
+// that it lacks there; false: never, or has given it, and the limit is marked and
+// will be looked at. It may be this very instant, where another event came first.
 func (m *Model) profitsAt(l *limit) (due int64, ok bool) {
-	if l.marked || l.settings.Rate.IsZero() || !l.enforcing() {
+	if l.settings.Rate.IsZero() || !l.enforcing() {
 		return 0, false
 	}
 	for _, x := range m.waiters {
@@ -142,6 +159,9 @@ func (m *Model) profitsAt(l *limit) (due int64, ok bool) {
 			continue
 		}
 		need := max(0, x.n(l)-m.room(x, l)) // 0: at this very instant
+		if need == 0 && l.marked {
+			continue
+		}
 		if at, in := l.decayedBy(need); in && need <= l.held() && (!ok || at < due) {
 			due, ok = max(at, m.time), true
 		}
@@ -167,10 +187,14 @@ func (m *Model) collect(l *limit) {
 	}
 }
 
-// NextDue returns when a tick is due for more than housekeeping.
+// NextDue returns when a tick is due for more than housekeeping: at once where
+// the last record was cut short. By what decay takes nobody profits.
 func (m *Model) NextDue() (due int64, ok bool) {
+	if m.Cut {
+		return m.time, true
+	}
 	for _, e := range m.events() {
-		if e.class < forget && (!ok || e.due < due) {
+		if e.class > oldestGone && e.class < forget && (!ok || e.due < due) {
 			due, ok = e.due, true
 		}
 	}
@@ -184,7 +208,7 @@ func (m *Model) AnyDue(t int64) bool {
 			return true
 		}
 	}
-	return m.next(t) != nil || len(m.jobs) > 0
+	return m.next(t) != nil || len(m.jobs) > 0 || m.Cut
 }
 
 // Busy tells whether leases, waiters or non-empty decaying limits exist (T4).

@@ -28,6 +28,7 @@ type holding struct {
 	slots    int64
 	ordinals []uint32
 	until    int64 // end of grace
+	promised int64 // slots that queued jobs will give back
 }
 
 // Decay (E5, L8). What is occupied is the sum of the holdings, less the part
@@ -54,13 +55,13 @@ func (m *Model) decay(l *limit) {
 	l.gone.Sub(after, new(big.Rat).SetInt(whole))
 	switch {
 	case whole.Cmp(big.NewInt(held)) < 0:
-		l.consume(whole.Int64())
+		m.consume(l, whole.Int64())
 	case floor(before).Cmp(big.NewInt(held)) < 0: // it ran empty at this very nanosecond
 		l.gone.Sub(after, new(big.Rat).SetInt64(held))
-		l.consume(held)
+		m.consume(l, held)
 	default:
 		l.gone.SetInt64(0)
-		l.consume(held)
+		m.consume(l, held)
 	}
 }
 
@@ -72,8 +73,9 @@ func decayed(gone *big.Rat, r command.Rate, ns int64) *big.Rat {
 
 func floor(r *big.Rat) *big.Int { return new(big.Int).Div(r.Num(), r.Denom()) }
 
-// consume takes n whole slots of the oldest holdings.
-func (l *limit) consume(n int64) {
+// consume takes n whole slots of the oldest holdings. That decay took the oldest
+// of several is an event, which may come only after it was seen.
+func (m *Model) consume(l *limit, n int64) {
 	for n > 0 {
 		h := l.holdings[0]
 		part := min(n, h.slots)
@@ -81,8 +83,37 @@ func (l *limit) consume(n int64) {
 		n -= part
 		if h.slots == 0 {
 			l.holdings = l.holdings[1:]
+			if m.rules >= budgeted && len(l.holdings) > 0 {
+				l.owed++
+			}
 		}
 	}
+}
+
+// budgeted is the rules version since which it is an event that decay has taken
+// the oldest of several holdings, and since which anonymous slots are given back
+// by jobs.
+const budgeted = 2
+
+// oldestGoes returns when the next such event of l is due; false: there is none.
+func (m *Model) oldestGoes(l *limit) (due int64, ok bool) {
+	m.decay(l)
+	switch {
+	case m.rules < budgeted || l.settings.Rate.IsZero():
+		return 0, false
+	case l.owed > 0:
+		return m.time, true
+	case len(l.holdings) < 2:
+		return 0, false
+	}
+	return l.decayedBy(l.holdings[0].slots)
+}
+
+// takeOldest plays it.
+func (m *Model) takeOldest(l *limit) {
+	m.decay(l)
+	l.owed--
+	l.marked = true
 }
 
 // decayedBy returns the first nanosecond at which need whole slots of l, which

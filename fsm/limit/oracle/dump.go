@@ -15,7 +15,7 @@ import (
 func (m *Model) Dump() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "time %v index %d term %d rules %d\n", time.Duration(m.time), m.index, m.term, m.rules)
-	fmt.Fprintf(&b, "limits %d leases %d waiters %d remembered %d\n", len(m.limits), len(m.leases), len(m.waiters), len(m.requests))
+	fmt.Fprintf(&b, "limits %d leases %d waiters %d remembered %d\n", len(m.limits)+m.leaving, len(m.leases), len(m.waiters), len(m.requests))
 	for _, l := range m.byName() {
 		b.WriteString(m.limitLines(l))
 	}

@@ -28,7 +28,7 @@ func (m *Model) queueDrops(l *limit, wanted func(*holding) bool) {
 	}
 }
 
-// queueJudging queues the waiters that name l, by age, for L5 and L6.
+// queueJudging queues the waiters that name l, by age, for L5, L6 and L11.
 func (m *Model) queueJudging(l *limit) {
 	for _, x := range m.waiters {
 		if x.names(l) {
@@ -50,6 +50,8 @@ func (m *Model) judge(x *waiter, l *limit) {
 			m.refuseWaiter(x, neverFits(w))
 		case w.noDecay():
 			m.refuseWaiter(x, noDecay(w))
+		case x.nameless && m.barsNameless(l):
+			m.refuseWaiter(x, &command.Problem{Code: command.CodeInvalid, Limit: l.name})
 		}
 	}
 }

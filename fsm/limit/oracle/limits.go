@@ -22,6 +22,7 @@ type limit struct {
 	holdings []*holding // by token
 	gone     *big.Rat   // what has decayed of a slot of the oldest one,
 	since    int64      // up to then
+	owed     int        // holdings that decay has taken from before others, whose events are to come
 
 	marked  bool // something may give room here
 	denied  int64
@@ -148,7 +149,8 @@ func (m *Model) change(l *limit, revision *uint64, name string, s command.LimitS
 	m.changeRate(l, s.Rate)
 	l.name, l.settings, l.implicit, l.revision = name, s, false, m.index
 	stopped := !old.Rate.IsZero() && s.Rate.IsZero()
-	if l.enforcing() && (!enforced || s.Slots < old.Slots || stopped) {
+	bars := m.rules >= budgeted && m.barsNameless(l) && !(old.Numbered && old.Active)
+	if l.enforcing() && (!enforced || s.Slots < old.Slots || stopped) || bars {
 		m.queueJudging(l)
 	}
 	if stopped {
@@ -180,6 +182,8 @@ func (m *Model) deleteLimit(op *command.DeleteLimit) command.Result {
 		}
 	}
 	m.queueDrops(l, func(*holding) bool { return true })
+	m.leaving++
+	m.jobs = append(m.jobs, &job{do: func() { m.leaving-- }})
 	return &command.Done{}
 }
 
@@ -225,45 +229,72 @@ func (m *Model) setActive(op *command.SetActive) command.Result {
 		}
 	}
 	left := max(0, op.Slots-others)
+	var promised int64
 	switch {
 	case l.settings.Numbered && left > 0:
 		return &command.Problem{Code: command.CodeInvalid, Limit: l.name}
 	case left < nameless:
-		m.giveBack(l, nameless-left)
+		promised = m.giveBack(l, nameless-left)
 	case left > nameless:
 		m.tokens++
 		m.occupy(l, anonymous, left-nameless)
 	}
-	return m.view(l)
+	v := m.view(l)
+	v.Occupied -= promised
+	return v
 }
 
 // decrement gives back anonymous slots, oldest first.
 func (m *Model) decrement(op *command.Decrement) command.Result {
 	answer := &command.Limits{}
+	promised := map[*limit]int64{}
 	for _, e := range op.Entries {
 		if l := m.limit(e.Name); l != nil {
-			m.giveBack(l, e.Slots)
+			promised[l] += m.giveBack(l, e.Slots)
 			if op.Occupied > 0 {
 				l.sample(op.Occupied)
 			}
-			answer.Limits = append(answer.Limits, *m.view(l))
+			v := m.view(l)
+			v.Occupied -= promised[l]
+			answer.Limits = append(answer.Limits, *v)
 		}
 	}
 	return answer
 }
 
-func (m *Model) giveBack(l *limit, n int64) {
+// giveBack gives back n anonymous slots of l, oldest first, and returns how many
+// of them it left to queued jobs: all, since rules that budget this came into
+// force, one for each holding that it takes from.
+func (m *Model) giveBack(l *limit, n int64) (promised int64) {
 	m.decay(l)
 	for _, h := range slices.Clone(l.holdings) {
-		if part := min(n, h.slots); h.kind == anonymous && part > 0 {
-			n -= part
-			if h.slots -= part; h.slots == 0 {
-				h.slots = part
-				m.drop(l, h)
-			}
-			l.marked = true
+		part := min(n, h.slots-h.promised)
+		if h.kind != anonymous || part <= 0 {
+			continue
 		}
+		n -= part
+		if m.rules < budgeted {
+			m.takeBack(l, h, part)
+			continue
+		}
+		promised += part
+		h.promised += part
+		m.jobs = append(m.jobs, &job{do: func() {
+			h.promised -= part
+			m.takeBack(l, h, part)
+		}})
 	}
+	return promised
+}
+
+func (m *Model) takeBack(l *limit, h *holding, part int64) {
+	l.marked = true
+	if part == h.slots {
+		m.drop(l, h)
+		return
+	}
+	m.decay(l)
+	h.slots -= part
 }
 
 func (m *Model) updateSettings(op *command.UpdateSettings) command.Result {

@@ -29,6 +29,9 @@ type Outcome struct {
 
 // Model is the whole state. The zero Model is not usable: call New.
 type Model struct {
+	Budget int  // of each record
+	Cut    bool // the last record was cut short on its way
+
 	time      int64 // cluster time, ns
 	index     uint64
 	term      uint64 // of the newest stamp that was heeded
@@ -43,6 +46,7 @@ type Model struct {
 	waiters  []*waiter  // by age
 	requests []*request // in the order in which they became known
 	jobs     []*job     // bulk work that is not done yet, first in first out
+	leaving  int        // deleted limits that are not taken apart yet
 
 	tokens      uint64 // the newest grant's number
 	protections uint64 // the newest protection's number
@@ -62,7 +66,7 @@ type record struct {
 }
 
 // New returns the state before the first record.
-func New() *Model { return &Model{} }
+func New() *Model { return &Model{Budget: Budget} }
 
 // Time returns the cluster time, ns.
 func (m *Model) Time() int64 { return m.time }
@@ -74,7 +78,7 @@ func (m *Model) Settings() command.Settings { return m.settings }
 // returns its answer and the waits that it ended.
 func (m *Model) Apply(index, term uint64, c command.Command) (command.Result, []Outcome) {
 	m.index = index
-	m.now = record{budget: Budget, wall: c.Wall}
+	m.now = record{budget: m.Budget, wall: c.Wall}
 	if c.Term != term {
 		return &command.NotRun{WrongTerm: true}, nil
 	}
@@ -92,7 +96,8 @@ func (m *Model) Apply(index, term uint64, c command.Command) (command.Result, []
 		m.term, m.termStart = term, m.now.target
 	}
 	var result command.Result = &command.NotRun{}
-	if m.advance(m.now.target) {
+	m.Cut = !m.advance(m.now.target)
+	if !m.Cut {
 		result = m.run(c)
 		_ = m.work() && m.settle() // what is cut here goes on in the next record
 	}

@@ -100,9 +100,28 @@ func (m *Model) once(c command.Command, run func() command.Result) command.Resul
 	return result
 }
 
-// sameContent tells whether two acquires ask for the same.
-func sameContent(a, b *command.Acquire) bool {
-	return slices.Equal(a.Entries, b.Entries) && a.TTL == b.TTL && a.Missing == b.Missing && a.Anonymous == b.Anonymous
+// sameContent tells whether a asks for what r asked first. Since rules 2 a ttl
+// left out is the default one: for r that which it got, while that is known.
+func (m *Model) sameContent(r *request, a *command.Acquire) bool {
+	first := r.acquire
+	if !slices.Equal(first.Entries, a.Entries) || first.Missing != a.Missing || first.Anonymous != a.Anonymous {
+		return false
+	}
+	if first.TTL == a.TTL || m.rules < budgeted {
+		return first.TTL == a.TTL
+	}
+	usual := m.settings.DefaultTTL
+	switch {
+	case a.TTL == 0:
+		return first.TTL == usual
+	case first.TTL != 0:
+		return false
+	case r.waiter != nil:
+		return a.TTL == r.waiter.ttl
+	case r.lease != nil:
+		return a.TTL == r.lease.ttl
+	}
+	return a.TTL == usual
 }
 
 // again answers an acquire whose id is known.
@@ -110,7 +129,7 @@ func (m *Model) again(r *request, a *command.Acquire) command.Result {
 	switch {
 	case r.op == nil:
 		return command.Replay(r.result)
-	case r.acquire == nil, !sameContent(r.acquire, a):
+	case r.acquire == nil, !m.sameContent(r, a):
 		return &command.Problem{Code: command.CodeIDReused}
 	case r.waiter != nil:
 		return m.join(r.waiter)
