@@ -15,6 +15,7 @@ import (
 // Decay is settled up to now: what has decayed of the oldest holding is Frac.
 type Scene struct {
 	Now     int64
+	Places  uint64 // how many were protected so far
 	Limits  []SceneLimit
 	Leases  []SceneLease  // by token
 	Waiters []SceneWaiter // by age
@@ -63,7 +64,7 @@ type SceneWaiter struct {
 
 // Scene reads s into sc, whose space it uses again.
 func (s *State) Scene(sc *Scene) {
-	sc.Now = s.now
+	sc.Now, sc.Places = s.now, s.lastPlace
 	sc.Limits, sc.Leases, sc.Waiters = sc.Limits[:0], sc.Leases[:0], sc.Waiters[:0]
 	first := uint64(0) // limits are numbered on, so that an index follows from a number
 	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
@@ -129,12 +130,14 @@ type Template struct {
 	demands []*demand
 	marks   [][16]byte
 	ids     []string // of leases
+	state   *State
+	chunk   []ending
 }
 
 // NewTemplate makes one of a State with its limits, for the demands of the
 // acquires given: each has its number for its owner's PID.
 func NewTemplate(s *State, now int64, acquires []command.Acquire) *Template {
-	t := &Template{clock: clock{index: 1000, now: now, term: s.term}, cluster: s.cluster}
+	t := &Template{state: New(), chunk: make([]ending, 0, chunkSize), clock: clock{index: 1000, now: now, term: s.term}, cluster: s.cluster}
 	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
 		t.limits = append(t.limits, l)
 		return true
@@ -151,9 +154,10 @@ func NewTemplate(s *State, now int64, acquires []command.Acquire) *Template {
 }
 
 // Wake makes a State of a Scene at the template's time. The scene's tokens are
-// to be 1, 2, ..., its ages below the template's index.
+// to be 1, 2, ..., its ages below the template's index. The State lives until
+// the next Wake, which uses its space again.
 func (t *Template) Wake(sc *Scene) (*State, error) {
-	s := New()
+	s := t.empty()
 	s.clock, s.cluster = t.clock, t.cluster
 	for i, row := range t.limits {
 		t.wakeLimit(s, *row, &sc.Limits[i])
@@ -164,7 +168,32 @@ func (t *Template) Wake(sc *Scene) (*State, error) {
 	for i := range sc.Waiters {
 		t.wakeWaiter(s, &sc.Waiters[i])
 	}
+	sc.Places = s.lastPlace
 	return s, s.rebuild()
+}
+
+// empty returns the State as New would.
+func (t *Template) empty() *State {
+	s := t.state
+	s.limits.tree.Clear()
+	s.holdings.tree.Clear()
+	s.leases.tree.Clear()
+	s.waiters.tree.Clear()
+	s.groups.tree.Clear()
+	s.requests.tree.Clear()
+	s.graces.Clear()
+	s.families.Clear()
+	s.names.Clear()
+	s.endedBy.Clear()
+	for _, set := range [...]pairs{s.naming, s.heads, s.members, s.ready, s.ends, s.deadlines, s.lapses, s.firsts, s.decays, s.unused} {
+		set.tree.Clear()
+	}
+	clear(s.lines)
+	clear(s.alike)
+	clear(s.marked)
+	s.ended = fifo[ending]{chunks: [][]ending{t.chunk[:0]}}
+	s.jobs, s.stale, s.touched, s.emptied, s.record = nil, s.stale[:0], s.touched[:0], s.emptied[:0], recordScope{}
+	return s
 }
 
 func (t *Template) wakeLimit(s *State, row limitRow, l *SceneLimit) {

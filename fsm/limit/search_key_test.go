@@ -101,6 +101,9 @@ func (w *world) firstKey(sc *limit.Scene, first int64) uint64 {
 	if w.timed > 0 {
 		return uint64(sc.Now-first) + 1
 	}
+	if len(w.limits) == 1 {
+		return 2 // there is one first only, so it matters to nobody when it became so
+	}
 	rank := uint64(1)
 	if first < sc.Now {
 		rank++
@@ -127,7 +130,7 @@ func rankOfToken(sc *limit.Scene, token uint64) byte {
 	}
 	for i := range sc.Limits {
 		for _, h := range sc.Limits[i].Holdings {
-			if h.Token < token && h.Kind != limit.HolderLease && !counted(sc, i, h.Token) {
+			if h.Token < token && h.Kind != limit.HolderLease && !met(sc, i, h.Token) {
 				rank++
 			}
 		}
@@ -135,9 +138,9 @@ func rankOfToken(sc *limit.Scene, token uint64) byte {
 	return rank
 }
 
-// counted tells whether a token was met before, as a lease's or on a limit
+// met tells whether a token was met before, as a lease's or on a limit
 // before number i.
-func counted(sc *limit.Scene, i int, token uint64) bool {
+func met(sc *limit.Scene, i int, token uint64) bool {
 	if slices.ContainsFunc(sc.Leases, func(l limit.SceneLease) bool { return l.Token == token }) {
 		return true
 	}

@@ -67,26 +67,29 @@ func (w *world) moves(list []move, sc *limit.Scene) []move {
 			add(moveExpire, i)
 		}
 	}
-	tagged := false
+	tagged, parted := false, 0
 	for i := range sc.Waiters {
 		tagged = tagged || sc.Waiters[i].Tagged
-		w.waiterMoves(add, i, &sc.Waiters[i])
+		parted += int(bit(sc.Waiters[i].Parted, 1))
+	}
+	for i := range sc.Waiters {
+		w.waiterMoves(add, i, &sc.Waiters[i], parted < w.parted)
 	}
 	for d := range w.callers {
-		if len(sc.Waiters) < w.waiters {
+		if len(sc.Waiters) < w.waiters && len(sc.Leases) < w.leases {
 			add(moveArrive, d)
 			if w.tag && !tagged {
 				add(moveTagged, d)
 			}
 		}
-		if w.ways {
+		if w.ways && len(sc.Leases) < w.leases {
 			add(moveTry, d)
 		}
 	}
 	return w.limitMoves(list, sc)
 }
 
-func (w *world) waiterMoves(add func(moveKind, int), i int, x *limit.SceneWaiter) {
+func (w *world) waiterMoves(add func(moveKind, int), i int, x *limit.SceneWaiter, parts bool) {
 	if w.renew {
 		add(moveRenew, i)
 	}
@@ -101,7 +104,7 @@ func (w *world) waiterMoves(add func(moveKind, int), i int, x *limit.SceneWaiter
 	switch {
 	case x.Parted:
 		add(moveReturn, i)
-	case w.part:
+	case parts:
 		add(movePart, i)
 	}
 }
@@ -120,7 +123,7 @@ func (w *world) limitMoves(list []move, sc *limit.Scene) []move {
 	if w.timed > 0 {
 		return append(list, move{kind: moveTick})
 	}
-	if slices.ContainsFunc(sc.Waiters, func(x limit.SceneWaiter) bool { return x.First == sc.Now }) {
+	if len(w.limits) > 1 && slices.ContainsFunc(sc.Waiters, func(x limit.SceneWaiter) bool { return x.First == sc.Now }) {
 		list = append(list, move{kind: moveTick})
 	}
 	if _, waits := earliest(sc); waits {

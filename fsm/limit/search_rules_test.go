@@ -151,7 +151,7 @@ func (p *step) overtaken() error {
 	}
 	for _, o := range p.applied.Outcomes {
 		g, ok := o.Result.(*command.Granted)
-		if x := waiterOf(p.before, o.Age); !ok || x == nil || !p.inLine(x) {
+		if !ok || !p.stood(o.Age) {
 			continue
 		}
 		if err := p.overtakes(o.Age, g); err != nil {
@@ -159,6 +159,17 @@ func (p *step) overtaken() error {
 		}
 	}
 	return nil
+}
+
+// stood tells whether the waiter of that age stood in line up to its grant: it
+// had no occasion to be protected first.
+func (p *step) stood(age uint64) bool {
+	for i := range p.before.Waiters {
+		if x := &p.before.Waiters[i]; x.Age == age {
+			return p.inLine(x) && p.move.late>>i&1 == 0 && (p.move.kind != moveTick || p.after.Places == p.before.Places)
+		}
+	}
+	return false
 }
 
 func (p *step) overtakes(age uint64, g *command.Granted) error {
@@ -169,12 +180,27 @@ func (p *step) overtakes(age uint64, g *command.Granted) error {
 		for i := range p.before.Waiters {
 			x := &p.before.Waiters[i]
 			y := waiterOf(p.after, x.Age)
-			if x.Age < age && p.inLine(x) && y != nil && p.inLine(y) && x.Park == y.Park && int(l.Name[0]-'a') == x.Park {
+			if x.Age < age && y != nil && p.inLine(y) && int(l.Name[0]-'a') == x.Park && p.stayed(x) {
 				return fmt.Errorf("overtaken: one of age %d was granted before waiter %d, which is older and stands in line on %s", age, i, l.Name)
 			}
 		}
 	}
 	return nil
+}
+
+// stayed tells whether a waiter stood in line where it stands now all the time:
+// neither it nor anybody who asks for the same has moved.
+func (p *step) stayed(x *limit.SceneWaiter) bool {
+	for i := range p.before.Waiters {
+		z := &p.before.Waiters[i]
+		if z.Demand != x.Demand || z != x && !p.inLine(z) {
+			continue
+		}
+		if now := waiterOf(p.after, z.Age); !p.inLine(z) || now == nil || now.Moves != z.Moves {
+			return false
+		}
+	}
+	return true
 }
 
 func waiterOf(sc *limit.Scene, age uint64) *limit.SceneWaiter {

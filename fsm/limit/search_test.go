@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"flag"
+	"runtime/debug"
 	"testing"
 	"time"
 )
@@ -13,7 +14,8 @@ var (
 )
 
 func TestSearch(t *testing.T) {
-	for _, s := range scopes() {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	for _, s := range scopes(*searchFull) {
 		t.Run(s.name, func(t *testing.T) {
 			start := time.Now()
 			r := newSearch(t, &s)
@@ -27,17 +29,7 @@ func TestSearch(t *testing.T) {
 				}
 				found = "closed" + found
 			}
-			t.Logf("%8d states %9d edges %6.1f s  %s", len(r.parents), r.edges, time.Since(start).Seconds(), found)
+			t.Logf("%-60s %8d states %9d edges %6.1f s  %s", s.name, len(r.parents), r.edges, time.Since(start).Seconds(), found)
 		})
-	}
-}
-
-func scopes() []scope {
-	return []scope{
-		{name: "1 limit of 1, 3 waiters, every way", limits: []string{"a slots=1"}, held: []string{"a=1"}, callers: []string{"a=1"}, waiters: 3, part: true, ways: true},
-		{name: "1 limit of 2, 3 waiters", limits: []string{"a slots=2"}, held: []string{"a=1"}, callers: []string{"a=1", "a=2"}, waiters: 3, part: true},
-		{name: "2 limits of 1, 2 waiters", limits: []string{"a slots=1", "b slots=1"}, held: []string{"a=1"}, callers: []string{"a=1", "b=1", "a=1 b=1"}, waiters: 2, part: true},
-		{name: "2 limits of 1, 3 waiters", limits: []string{"a slots=1", "b slots=1"}, held: []string{"a=1"}, callers: []string{"a=1", "b=1", "a=1 b=1"}, waiters: 3, part: true},
-		{name: "timed 1 limit of 1, 3 waiters", limits: []string{"a slots=1"}, held: []string{"a=1"}, callers: []string{"a=1"}, waiters: 3, timed: time.Second, ttl: 2 * time.Second, patience: 2 * time.Second, tag: true},
 	}
 }

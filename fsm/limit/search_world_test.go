@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ type scope struct {
 
 	resize [2]int64 // of limit a: the smallest and largest number of slots; zero: none
 	toggle bool     // limit a is turned active and inactive
-	part   bool     // places are parted and taken up again
+	parted int      // how many places may be parted at once, to be taken up again
 	ways   bool     // what ends waits and leases does so in every way: expiry, lapse and deadline, too
 	exact  bool     // moves are counted; else any move may be somebody's eighth
 
@@ -42,7 +43,8 @@ type world struct {
 	acquires []command.Acquire // of callers, then of first holders
 	decays   []bool            // by limit
 	explicit bool              // holdings do not follow from leases
-	ids      []string // of waiters, by rank
+	ids      []string          // of waiters, by rank
+	leases   int               // how many there may be before nobody comes: more than the limits have slots
 	start    int64
 }
 
@@ -82,6 +84,11 @@ func (s *scope) open(t testing.TB) *world {
 		}
 		w.acquires = append(w.acquires, a)
 	}
+	limits, _ := w.base.real.Limits(limit.LimitFilter{}, "", all)
+	for _, l := range limits {
+		w.leases += int(l.Settings.Slots)
+	}
+	w.leases += max(0, int(s.resize[1]-limits[0].Settings.Slots)) + 1
 	for i := range w.waiters + 1 {
 		w.ids = append(w.ids, fmt.Sprint("w", i))
 	}
@@ -100,8 +107,11 @@ func (w *world) length(d time.Duration) int64 {
 func (w *world) first(t testing.TB) *limit.State {
 	t.Helper()
 	b := w.base
-	for i := range w.held {
+	for i, wants := range w.held {
 		a := w.acquires[len(w.callers)+i]
+		if like := slices.Index(w.callers, wants); like >= 0 {
+			a = w.acquires[like]
+		}
 		h := command.Header{Stamp: w.start, Accepted: w.start, Term: 1, ID: fmt.Sprint("h", i)}
 		if _, err := b.apply(command.Command{Header: h, Op: &a}); err != nil {
 			t.Fatal(err)
