@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/limitd/limitd/fsm/command"
@@ -231,30 +230,4 @@ func (t *Template) wakeWaiter(s *State, x *SceneWaiter) {
 	s.lastPlace = max(s.lastPlace, x.Place)
 	s.waiters.put(pair{w.age, 0}, w, s.epoch)
 	s.open(w.id, t.marks[x.Demand], requestWaiting, w.age)
-}
-
-// Audit holds the indexes of s against those that a restore makes of its rows.
-func (s *State) Audit(restored *State) (difference string) {
-	same := func(name string, x, y pairs) {
-		if !slices.Equal(x.tree.Items(), y.tree.Items()) {
-			difference += name + " "
-		}
-	}
-	same("naming", s.naming, restored.naming)
-	same("heads", s.heads, restored.heads)
-	same("ends", s.ends, restored.ends)
-	same("deadlines", s.deadlines, restored.deadlines)
-	same("lapses", s.lapses, restored.lapses)
-	same("firsts", s.firsts, restored.firsts)
-	same("decays", s.decays, restored.decays)
-	if s.groups.len() != restored.groups.len() || s.members.tree.Len() != restored.members.tree.Len() {
-		difference += "groups "
-	}
-	for limit, q := range s.lines {
-		p := restored.lines[limit]
-		if p == nil || q.waiting != p.waiting || q.reserved != p.reserved || q.first != p.first || q.due != p.due || !slices.Equal(q.reserves, p.reserves) {
-			difference += "lines "
-		}
-	}
-	return difference
 }

@@ -25,7 +25,7 @@ func TestSearch(t *testing.T) {
 				var at int32
 				var err error
 				if found, at, err = r.judge(); err != nil {
-					t.Fatalf("after\n%s%v", r.path(t, at), err)
+					t.Fatalf("state %d of %s: after\n%s%v", at, s.name, r.path(t, at), err)
 				}
 				found = "closed" + found
 			}

@@ -84,7 +84,7 @@ func (s *search) run(t testing.TB, states int, until time.Time) (closed bool) {
 			}
 			id := s.level.first + int32(i)
 			if m, err := s.expand(id, s.level.at(i)); err != nil {
-				t.Fatalf("after\n%s\t%v\n%v", s.path(t, id), m, err)
+				t.Fatalf("state %d of %s: after\n%s\t%v\n%v", id, s.name, s.path(t, id), m, err)
 			}
 		}
 	}
