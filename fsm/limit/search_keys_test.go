@@ -18,7 +18,7 @@ import (
 func TestSearchKeys(t *testing.T) {
 	for _, s := range scopes(true) {
 		t.Run(s.name, func(t *testing.T) {
-			for seed := range uint64(3) {
+			for seed := range *searchWalks {
 				newWalk(t, &s, seed).run(t, 150)
 			}
 		})

@@ -17,7 +17,8 @@ type step struct {
 }
 
 // check holds a step against a direct reading of A1 to A4. Nothing of it looks
-// at what the state machine keeps beside where everybody stands.
+// at what the state machine keeps beside where everybody stands, since when
+// somebody is first, and how often it was moved.
 func (p *step) check() error {
 	for _, rule := range [...]func(*step) error{
 		(*step).overGranted, (*step).idle, (*step).stranded, (*step).apart, (*step).patient, (*step).overtaken, (*step).moved, (*step).pushedBack, (*step).stuck,
