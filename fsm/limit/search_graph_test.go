@@ -30,7 +30,7 @@ type waitEdge struct {
 }
 
 // open begins the next state, in the order of numbers.
-func (g *graph) open(w *world, sc *limit.Scene) {
+func (g *graph) open(sc *limit.Scene) {
 	served, tagged := true, false
 	for i := range sc.Waiters {
 		served = served && sc.Waiters[i].Parted
@@ -46,16 +46,10 @@ func (g *graph) open(w *world, sc *limit.Scene) {
 	for i := range g.drains {
 		g.drains[i] = append(g.drains[i], -1)
 	}
-	if w.timed == 0 {
-		g.drain = [2]move{{kind: moveTry}, {kind: moveTry}}
-	}
 }
 
 // edge notes an edge from the state that was opened last.
-func (g *graph) edge(w *world, m move, after *limit.Scene, to int32) {
-	if w.timed == 0 {
-		return
-	}
+func (g *graph) edge(m move, after *limit.Scene, to int32) {
 	at := len(g.served) - 1
 	for i, d := range g.drain {
 		if m == d {

@@ -16,7 +16,7 @@ import (
 // Now and then it holds the indexes of the living state against those of a
 // restored one.
 func TestSearchKeys(t *testing.T) {
-	for _, s := range scopes(true) {
+	for _, s := range scopes(slower == 1) {
 		t.Run(s.name, func(t *testing.T) {
 			for seed := range *searchWalks {
 				newWalk(t, &s, seed).run(t, 150)
@@ -92,7 +92,7 @@ func (s *search) successors(key []byte, m move) (map[string]bool, error) {
 	s.next = keys{}
 	clear(s.ids)
 	s.read(key, &s.before)
-	s.graph.open(s.world, &s.before)
+	s.graph.open(&s.before)
 	if m, err := s.branch(0, key, m); err != nil {
 		return nil, fmt.Errorf("%v: %w", m, err)
 	}

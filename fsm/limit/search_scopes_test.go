@@ -143,6 +143,6 @@ func decay(waiters int) scope {
 
 func followedDecay(waiters int) scope {
 	s := decay(waiters)
-	s.name, s.parted, s.tag = s.name+", one followed", 0, true
+	s.name, s.parted, s.tag, s.exact = s.name+", one followed", 0, true, true
 	return s
 }

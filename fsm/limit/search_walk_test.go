@@ -95,7 +95,9 @@ func (s *search) run(t testing.TB, states int, until time.Time) (closed bool) {
 func (s *search) expand(id int32, key []byte) (move, error) {
 	s.read(key, &s.before)
 	s.list = s.moves(s.list[:0], &s.before)
-	s.graph.open(s.world, &s.before)
+	if s.timed > 0 {
+		s.graph.open(&s.before)
+	}
 	for _, m := range s.list {
 		if m, err := s.branch(id, key, m); err != nil {
 			return m, err
@@ -139,7 +141,9 @@ func (s *search) edge(id int32, key []byte, m move) (movers uint8, err error) {
 	}
 	s.buffer = s.key(s.buffer[:0], p.after)
 	to, _ := s.number(s.buffer, id, m)
-	s.graph.edge(s.world, m, p.after, to)
+	if s.timed > 0 {
+		s.graph.edge(m, p.after, to)
+	}
 	return movers, nil
 }
 
