@@ -49,6 +49,9 @@ func (k *walk) run(t *testing.T, steps int) {
 		if m.kind == moveExpire || m.kind == moveLapse || m.kind == moveDeadline {
 			continue // which the search makes by setting times
 		}
+		if first, waits := earliest(&k.scene); m.kind == moveTick && k.timed == 0 && waits && first+k.alive.Settings().Patience <= k.scene.Now+moment {
+			m.kind = movePatience // which has its own move in the search
+		}
 		successors, err := k.successors(key, m)
 		if err != nil {
 			t.Fatalf("step %d: %v: %v\n%s", n, m, err, k.text(&k.scene))
