@@ -10,7 +10,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
 BENCH   ?= .
 
-.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show soak-limit notices clean
+.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show soak-limit search notices clean
 
 all: build test
 
@@ -79,4 +79,7 @@ clean:
 ## soak-limit: the state machine against its reference model, for hours
 soak-limit:
 	$(GO) test ./fsm/limit -run 'TestDrive|TestDecayExtremes' -rapid.checks=100000 -rapid.nofailfile -timeout 0
-	$(GO) test ./fsm/limit -run TestSearch -search.states=0 -timeout 0
+
+## search: every state of the queue in small scopes (docs/queue-search.md); about 20 minutes of one core
+search:
+	$(GO) test ./fsm/limit -run TestSearch -search.full -search.walks=50 -timeout 0 -v
