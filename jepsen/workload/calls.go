@@ -16,7 +16,7 @@ import (
 // it that nothing comes of the id later.
 func (c *caller) acquire(ctx context.Context, ask history.Ask) history.Op {
 	op := c.acquireOnly(ctx, ask)
-	if op.Outcome == history.Unknown {
+	if op.Outcome == history.Unknown && !op.Abandoned {
 		c.cancel(ctx, op.ID)
 	}
 	return op

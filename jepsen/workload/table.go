@@ -1,10 +1,21 @@
 package workload
 
+import "time"
+
 // All returns all workloads.
 func All() []Workload {
 	return []Workload{
 		semaphoreWorkload(),
+		multiWorkload(),
 		leasesWorkload(),
+		Oversupply(10, 50, time.Second, 75),
+		rateWorkload(),
+		queueWorkload(),
+		retriesWorkload(),
+		adminWorkload(),
+		numberedWorkload(),
+		renewalsWorkload(),
+		mixedWorkload(),
 	}
 }
 

@@ -68,7 +68,7 @@ func (c *caller) try(ctx context.Context, op *history.Op, q request, node int) v
 
 // settle notes that op has its answer, and where in the log that is true.
 func settle(op *history.Op, answer *http.Response) verdict {
-	op.Outcome = history.OK
+	op.Outcome, op.Abandoned = history.OK, false
 	op.Index, _ = strconv.ParseUint(answer.Header.Get(wire.HeaderIndex), 10, 64)
 	op.Time, _ = strconv.ParseInt(answer.Header.Get(wire.HeaderTime), 10, 64)
 	return settled
