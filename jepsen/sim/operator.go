@@ -49,7 +49,9 @@ func (o operator) call(ctx context.Context, n *node, method, path string, body, 
 		return fmt.Errorf("read the answer of %s: %w", path, err)
 	}
 	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, text)
+		p := &problem{status: answer.Status, path: path}
+		_ = json.Unmarshal(text, &p.Problem) // what is no problem has no code
+		return p
 	}
 	if out == nil {
 		return nil
@@ -74,3 +76,12 @@ func (o operator) leader(ctx context.Context) *node {
 	}
 	return found
 }
+
+// problem is an answer that is none of the 200s.
+type problem struct {
+	wire.Problem
+	status, path string
+}
+
+// Error words it.
+func (p *problem) Error() string { return fmt.Sprintf("%s: %s: %s", p.path, p.status, p.Detail) }
