@@ -24,6 +24,7 @@ type Result struct {
 	History    *history.History
 	Violations []check.Violation
 	Counts     map[string]int // of what happened, by name
+	Records    uint64         // in the log
 	Lived      time.Duration  // fake time
 	Hash       uint64         // of the history: equal runs have equal hashes
 }
@@ -91,6 +92,7 @@ func (c *Cluster) clocks(i int) func() client.Clocks {
 func (c *Cluster) result() Result {
 	h := c.record.History()
 	r := Result{Plan: c.plan, History: h, Lived: time.Since(c.began), Hash: hash(h)}
+	_, r.Records = c.applied.Heard()
 	c.mu.Lock()
 	r.Violations, r.Counts = append(r.Violations, c.violations...), c.counts
 	c.mu.Unlock()

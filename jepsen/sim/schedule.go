@@ -10,7 +10,7 @@ import (
 // at a time; but for one fault at most, which breaks more.
 func schedule(dice *rand.Rand, p Plan) (faults []Fault) {
 	broken := outage{plan: p}
-	for range 4 + dice.IntN(9) {
+	for range 6 + dice.IntN(12) {
 		k := draw(dice)
 		f := Fault{Kind: k.name, At: moment(dice, p, faults), For: between(dice, 100*time.Millisecond, 5*time.Second)}
 		k.draw(dice, p, &f)
