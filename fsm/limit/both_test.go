@@ -49,6 +49,8 @@ const all = 1 << 20
 
 func dump(s *limit.State, ids []string) string { return twin.Dump(s, ids) }
 
+func limitLines(s *limit.State, l command.Limit) string { return twin.Lines(s, l) }
+
 func lineDiff(got, want string) string { return twin.Diff(got, want) }
 
 // clone returns a second state with s's content, by way of a snapshot.

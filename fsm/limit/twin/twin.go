@@ -79,7 +79,7 @@ func Dump(s *limit.State, ids []string) string {
 	fmt.Fprintf(&b, "limits %d leases %d waiters %d remembered %d\n", n.Limits, n.Leases, n.Waiters, n.Remembered)
 	limits, _ := s.Limits(limit.LimitFilter{}, "", all)
 	for _, l := range limits {
-		b.WriteString(limitLines(s, l))
+		b.WriteString(Lines(s, l))
 	}
 	leases, _ := s.Leases(limit.LeaseFilter{}, 0, all)
 	for _, l := range leases {
@@ -93,7 +93,8 @@ func Dump(s *limit.State, ids []string) string {
 	return b.String()
 }
 
-func limitLines(s *limit.State, l command.Limit) string {
+// Lines words one limit, its holders and its queue.
+func Lines(s *limit.State, l command.Limit) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "limit %s\n", oracle.Text(&l, false))
 	holders, _ := s.Holders(l.Name, 0, all)
