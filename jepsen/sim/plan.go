@@ -60,6 +60,14 @@ func NewPlan(seed uint64, c Choice) Plan {
 	return p
 }
 
+// Words returns the schedule in words.
+func (p Plan) Words() (list []string) {
+	for _, f := range p.Faults {
+		list = append(list, f.String())
+	}
+	return list
+}
+
 // only returns the faults at the given places.
 func only(faults []Fault, keep []int) (list []Fault) {
 	for i, f := range faults {
