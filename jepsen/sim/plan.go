@@ -99,7 +99,7 @@ const clockError = 0.004
 func (p Plan) run() history.Run {
 	limits := config.Default("").Limits
 	return history.Run{
-		Instrument: "sim", Workload: p.Workload, Nemesis: "schedule", Seed: p.Seed, Nodes: p.Nodes, Duration: p.Duration,
+		Instrument: "sim", Workload: p.Workload, Seed: p.Seed, Nodes: p.Nodes, Duration: p.Duration,
 		MaxBackdate: limits.MaxBackdate, Remember: limits.Remember, ClockError: clockError,
 	}
 }
