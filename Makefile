@@ -10,7 +10,7 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
 BENCH   ?= .
 
-.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show soak-limit search notices clean
+.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock sim sim-ci sim-det sim-replay show soak-limit search notices clean
 
 all: build test
 
@@ -64,6 +64,23 @@ faultclock:
 show: build faultclock
 	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
 	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
+
+## sim: SEEDS seeds of the simulator, on all cores; one that fails prints what runs it again
+SEEDS ?= 1000
+sim:
+	$(GO) run ./jepsen/sim/seeds -n $(SEEDS)
+
+## sim-ci: the known seeds, and as many new ones as fit in three minutes
+sim-ci:
+	$(GO) run ./jepsen/sim/seeds -fresh -for 3m
+
+## sim-det: 20 seeds twice: are they the same run?
+sim-det:
+	$(GO) run ./jepsen/sim/seeds -twice 20
+
+## sim-replay: one seed again: make sim-replay SEED=5
+sim-replay:
+	$(GO) run ./jepsen/sim/seeds -replay $(SEED)
 
 ## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
 notices:
