@@ -55,6 +55,9 @@ func files() []file {
 			edits: []edit{
 				// No goroutine is interrupted because it runs long.
 				{"const forcePreemptNS = 10 * 1000 * 1000 // 10ms", "const forcePreemptNS = 1 << 60"},
+				// Goroutines of the global queue run when no others can, not at every 61st turn:
+				// turns of goroutines outside the bubble count, too.
+				{"if pp.schedtick%61 == 0 && !sched.runq.empty() {", "if pp.schedtick%61 == 0 && simState == 0 && !sched.runq.empty() {"},
 				// A goroutine from outside that wakes up does not take the turn of one of the bubble.
 				{"\trunqput(mp.p.ptr(), gp, next)\n\twakep()\n", "\trunqput(mp.p.ptr(), gp, next && gp.bubble != nil)\n\twakep()\n"},
 				{"\t\trunqput(pp, newg, true)\n", "\t\trunqput(pp, newg, newg.bubble != nil)\n"},
