@@ -18,6 +18,8 @@ type Plan struct {
 	Workload string
 	Callers  int
 	Duration time.Duration // of the part with callers and faults
+	// CallersStop: callers are stopped now and then.
+	CallersStop bool
 
 	SnapshotInterval  time.Duration
 	SnapshotThreshold int64
@@ -48,6 +50,7 @@ func NewPlan(seed uint64, c Choice) Plan {
 		SnapshotInterval: between(dice, time.Second, 5*time.Second), SnapshotThreshold: int64(50 + dice.IntN(250)),
 		MaxAppend: pick(dice, 8, 16, 64), Patience: pick(dice, time.Second, 3*time.Second, 10*time.Second),
 	}
+	p.CallersStop = dice.IntN(3) == 0
 	p.TrailingLogs = int64(p.MaxAppend * pick(dice, 8, 12, 30))
 	or(&p.Workload, c.Workload)
 	or(&p.Nodes, c.Nodes)

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/limitd/limitd/client"
 	"github.com/limitd/limitd/jepsen/check"
 	"github.com/limitd/limitd/jepsen/history"
 	"github.com/limitd/limitd/jepsen/sim/inside"
@@ -74,22 +73,6 @@ func (c *Cluster) setup(ctx context.Context, w workload.Workload, env *workload.
 	ctx, cancel := context.WithTimeout(ctx, setupTime)
 	defer cancel()
 	return w.Setup(ctx, env)
-}
-
-// env returns where the callers work.
-func (c *Cluster) env() *workload.Env {
-	return &workload.Env{
-		URLs: c.urls(), HTTP: c.http, Record: c.record, Seed: c.plan.Seed, Callers: c.plan.Callers, Clocks: c.clocks,
-	}
-}
-
-// clocks returns the clocks of a caller: they run at a rate of their own.
-func (c *Cluster) clocks(i int) func() client.Clocks {
-	began, rate := time.Now(), 1+clockError*float64(i%3-1)
-	return func() client.Clocks {
-		passed := int64(float64(time.Since(began)) * rate)
-		return client.Clocks{passed, passed}
-	}
 }
 
 // result returns what came of the run, not judged yet.
