@@ -37,7 +37,7 @@ func (n *Node) Call(ctx context.Context, method, path string, body any) (Answer,
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := n.caller.Do(req)
 	if err != nil {
 		return Answer{}, err
 	}
