@@ -3,7 +3,7 @@
 // The simulator and the runs of the real binary write the same history, and the
 // same checkers (jepsen/check) judge it.
 //
-// A Recorder collects it while callers work; Write and Read turn it into JSON
+// A Recorder collects it while callers work; Encode and Decode turn it into JSON
 // lines, one object a line, so that a run can be judged again later.
 //
 //	rec := history.NewRecorder(now)
