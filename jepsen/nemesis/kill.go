@@ -43,6 +43,7 @@ func (s *Stage) killed(w who) (*Fault, error) {
 
 // bringBack starts nodes that were ended, and waits until they are ready.
 func (s *Stage) bringBack(ctx context.Context, list []*nodes.Node) error {
+	defer s.give(list)
 	if err := s.restart(list); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ type Nemesis struct {
 
 // Fault is one that goes on.
 type Fault struct {
-	On, What string        // as in history.Fault
+	On, What string        // as in history.Fault; Mend may add to What
 	Hold     time.Duration // how long it is to last; 0: it was an instant
 	Mend     func(context.Context) error
 }
@@ -141,9 +141,6 @@ func (s *Stage) strike(ctx context.Context, n Nemesis) error {
 // last lets a fault last, and mends it however ctx ends.
 func (s *Stage) last(ctx context.Context, f history.Fault, fault *Fault) error {
 	f.On = fault.On
-	if fault.What != "" {
-		f.What = fault.What
-	}
 	var err error
 	if fault.Hold > 0 {
 		sleep(ctx, fault.Hold)
@@ -152,6 +149,9 @@ func (s *Stage) last(ctx context.Context, f history.Fault, fault *Fault) error {
 		mending, cancel := context.WithTimeout(context.WithoutCancel(ctx), MendTime)
 		defer cancel()
 		err = fault.Mend(mending)
+	}
+	if fault.What != "" {
+		f.What = fault.What
 	}
 	if fault.Hold > 0 || fault.Mend != nil {
 		f.To = s.Record.Now()

@@ -167,9 +167,8 @@ func names(list []*nodes.Node) string {
 	return strings.Join(all, " ")
 }
 
-// restart starts nodes that a fault has ended and gives them back.
+// restart starts nodes that a fault has ended.
 func (s *Stage) restart(list []*nodes.Node) error {
-	defer s.give(list)
 	for _, n := range list {
 		if n.Running() {
 			continue
@@ -210,15 +209,11 @@ func (s *Stage) readyNow(ctx context.Context, n *nodes.Node) error {
 	return err
 }
 
-// Heal mends the network and waits until every node is ready.
+// Heal mends the network and waits until every node is ready and votes.
 func (s *Stage) Heal(ctx context.Context) error {
 	s.Network.Mend()
 	for _, n := range s.Cluster.Nodes() {
-		if !n.Running() {
-			code, _ := n.ExitCode()
-			return fmt.Errorf("%s has ended with code %d", n.Name, code)
-		}
-		if err := s.settle(ctx, n, MendTime); err != nil {
+		if err := s.votes(ctx, n); err != nil {
 			return err
 		}
 	}

@@ -147,6 +147,9 @@ func (g *ground) close() error {
 	if g.cluster != nil {
 		errs = append(errs, g.cluster.Close())
 	}
+	for _, d := range g.disks {
+		errs = append(errs, d.Unmount())
+	}
 	if g.callers != nil {
 		g.callers.CloseIdleConnections()
 		g.hand.CloseIdleConnections()
