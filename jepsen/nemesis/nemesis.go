@@ -3,16 +3,16 @@
 // Package nemesis holds the faults that a run of real processes suffers: what
 // is done to nodes, links, clocks and disks, and how it is mended.
 //
-//	list, err := nemesis.Named("kill,pause", stage)
-//	go nemesis.Reign(ctx, stage, list) // one fault after the other, until ctx ends
+//	list, err := nemesis.Named("kill,pause")
+//	err = nemesis.Reign(ctx, stage, list, 1) // one fault after the other, until ctx ends
 //
 // Each fault is recorded with when it began and ended. One that could not be
 // injected is recorded with the reason: nothing is skipped silently. All chance
 // comes from the run's seed; what a machine makes of it is its own.
 //
-// Several reigns may go on at once. They share the stage, which lets each node
-// be down by one fault at a time, and gives faults that would lose data together
-// with others (a damaged disk is one voter less that remembers) the stage alone.
+// Several faults may go on at once. The stage lets each node be down by one of
+// them, and gives those that would lose data together with others (a damaged
+// disk is one voter less that remembers) to strike alone.
 package nemesis
 
 import (
@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/limitd/limitd/jepsen/history"
@@ -88,25 +89,20 @@ func Named(names string) (list []Nemesis, err error) {
 // MendTime is how long a mend may take.
 const MendTime = 60 * time.Second
 
-// Reign injects faults of the list, one after the other in a random order in
-// which each comes before any comes twice, until ctx ends. It returns when the
-// last is mended.
-func Reign(ctx context.Context, s *Stage, list []Nemesis) error {
-	var errs []error
-	var turn []Nemesis
-	for s.calm(ctx) {
-		if len(turn) == 0 {
-			turn = slices.Clone(list)
-			s.shuffle(turn)
-		}
-		if len(turn) == 0 {
-			<-ctx.Done()
-			break
-		}
-		next := turn[0]
-		turn = turn[1:]
-		errs = append(errs, s.strike(ctx, next))
+// Reign injects faults of the list until ctx ends, up to atOnce at a time. It
+// returns when the last is mended.
+func Reign(ctx context.Context, s *Stage, list []Nemesis, atOnce int) error {
+	a := newAgenda(list, s.shuffle)
+	errs := make([]error, max(1, atOnce))
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() {
+			for s.calm(ctx) && len(list) > 0 {
+				errs[i] = errors.Join(errs[i], s.strike(ctx, a.next()))
+			}
+		})
 	}
+	all.Wait()
 	return errors.Join(errs...)
 }
 
@@ -117,7 +113,7 @@ func (s *Stage) strike(ctx context.Context, n Nemesis) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	f := history.Fault{Kind: n.Name, What: n.What, From: s.Record.Now()}
+	f := history.Fault{Kind: n.Name, Group: n.Group, What: n.What, From: s.Record.Now()}
 	var fault *Fault
 	why, err := n.Lacks(s), error(nil)
 	if why == "" {

@@ -59,10 +59,11 @@ func (s *Stage) calm(ctx context.Context) bool {
 	return sleep(ctx, s.between(s.Calm, 2*s.Calm))
 }
 
-func (s *Stage) shuffle(list []Nemesis) {
+// shuffle puts n things in random order.
+func (s *Stage) shuffle(n int, swap func(i, j int)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	s.rng.Shuffle(n, swap)
 }
 
 // between returns a random duration from least to most.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,11 +31,13 @@ func runOne(ctx context.Context, args []string) error {
 	if err := o.complete(); err != nil {
 		return err
 	}
-	var t totals
-	if err := t.add(ctx, p, o); err != nil {
+	if _, _, err := p.check(); err != nil {
 		return err
 	}
-	return t.verdict()
+	announce(o)
+	t := newTotals()
+	t.add(ctx, p, o)
+	return t.verdict(false)
 }
 
 // run is one run under way.
@@ -97,7 +100,7 @@ func (r *run) prepare(binary string, stepping bool) {
 	}
 	r.began = time.Now()
 	r.record = history.NewRecorder(history.Run{
-		Instrument: "real", Workload: r.plan.workload, Nemesis: r.plan.nemesis, Seed: r.plan.seed, Nodes: r.plan.nodes,
+		Instrument: "real", Workload: r.plan.workload, Nemesis: groups(r.faults), Seed: r.plan.seed, Nodes: r.plan.nodes,
 		Commit: version(binary), Build: fmt.Sprintf("%s; log store %s; %s", build, r.plan.store, r.ground.network.Variant()),
 		Started: r.began.UTC().Format(time.RFC3339), Duration: r.plan.time,
 		MaxBackdate: 100 * time.Millisecond, Remember: time.Minute, ClockError: 0.001,
@@ -112,6 +115,17 @@ func (r *run) prepare(binary string, stepping bool) {
 	r.env = &workload.Env{
 		URLs: r.ground.cluster.URLs(), HTTP: r.ground.callers, Record: r.record, Seed: r.plan.seed, Pause: stalls(r.plan.seed),
 	}
+}
+
+// groups names the groups of faults that a run is to suffer.
+func groups(list []nemesis.Nemesis) string {
+	var names []string
+	for _, n := range list {
+		if !slices.Contains(names, n.Group) {
+			names = append(names, n.Group)
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 // stalls returns what stops a caller now and then, for up to 6 s, which is
@@ -174,17 +188,13 @@ func (r *run) play(ctx context.Context) error {
 func (r *run) trouble(ctx context.Context) error {
 	working := make(chan error, 1)
 	go func() { working <- r.load.Run(ctx, r.env) }()
-	reigns := make([]error, max(1, r.plan.reigns))
-	var all sync.WaitGroup
-	for i := range reigns {
-		all.Go(func() { reigns[i] = nemesis.Reign(ctx, r.stage, r.faults) })
-	}
-	all.Wait()
+	reign := nemesis.Reign(ctx, r.stage, r.faults, r.plan.atOnce)
+	<-ctx.Done()
 	mending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*nemesis.MendTime)
 	defer cancel()
 	err := r.stage.Heal(mending)
 	if err != nil {
 		err = fmt.Errorf("after all was mended: %w", err)
 	}
-	return errors.Join(append(reigns, err, <-working)...)
+	return errors.Join(reign, err, <-working)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/limitd/limitd/jepsen/nemesis"
@@ -16,7 +17,7 @@ import (
 // plan is one run to make.
 type plan struct {
 	workload, nemesis string
-	reigns            int // how many faults may go on at once
+	atOnce            int // how many faults may go on at once
 	nodes             int
 	store             string
 	time              time.Duration
@@ -57,7 +58,7 @@ func (o *options) complete() error {
 func (p *plan) flags(f *flag.FlagSet) {
 	f.StringVar(&p.workload, "workload", "mixed", "which callers")
 	f.StringVar(&p.nemesis, "nemesis", "kill", "which faults: groups or kinds, divided by commas; mixed: all; none")
-	f.IntVar(&p.reigns, "at-once", 1, "how many faults may go on at once")
+	f.IntVar(&p.atOnce, "at-once", 1, "how many faults may go on at once")
 	f.IntVar(&p.nodes, "nodes", 3, "how many nodes")
 	f.StringVar(&p.store, "store", "boltdb", "log store: boltdb or wal")
 	f.DurationVar(&p.time, "time", 30*time.Second, "how long callers and faults go on")
@@ -76,5 +77,5 @@ func (p plan) check() (workload.Workload, []nemesis.Nemesis, error) {
 
 // name is the run's folder.
 func (p plan) name() string {
-	return fmt.Sprintf("%s-%s-%d-%s-%x", p.workload, p.nemesis, p.nodes, p.store, p.seed)
+	return fmt.Sprintf("%s-%s-%d-%s-%d", p.workload, strings.ReplaceAll(p.nemesis, ",", "+"), p.nodes, p.store, p.seed)
 }
