@@ -155,7 +155,7 @@ func (f *facts) order() {
 func (f *facts) bound(a *act) {
 	a.earliest = f.known.before(a.Call) + 1
 	a.lo = a.earliest
-	if a.Outcome != history.OK {
+	if a.Outcome != history.OK || a.repeats() {
 		return
 	}
 	a.hi = f.later.after(a.Return)
@@ -177,6 +177,16 @@ func (f *facts) bound(a *act) {
 	if a.exact {
 		a.lo, a.hi = a.Index, a.Index
 	}
+}
+
+// repeats tells that tries of a write without an id may each have an effect, also
+// after it was answered.
+func (a *act) repeats() bool {
+	switch a.Kind {
+	case history.Put, history.Delete, history.Reset:
+		return a.ID == "" && a.Astray > 0
+	}
+	return false
 }
 
 // timeAfter bounds cluster time after the record at index.

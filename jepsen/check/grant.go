@@ -17,6 +17,8 @@ type grant struct {
 	called time.Duration // its id was first sent
 	told   time.Duration // it was first answered
 	lo, hi uint64        // bounds of the index of the record that granted
+	ownLo  uint64        // the same by its own answers, without what the order of tokens adds
+	ownHi  uint64
 	wait   time.Duration // waited, of cluster time
 	ttl    time.Duration // 0: not known
 	leased bool
@@ -120,6 +122,7 @@ func (g *grant) place(f *facts) {
 			g.lo = max(g.lo, a.Index)
 		}
 	}
+	g.ownLo, g.ownHi = g.lo, g.hi
 }
 
 // takesOf returns what the grant took of a limit.

@@ -48,7 +48,7 @@ func judgeBarred(f *facts, q *request, r *report) {
 		return
 	}
 	for _, g := range q.grants {
-		if a := g.ops[0]; g.ownLo() > over.Index && f.remembered(over, a) && !f.restoredBetween(over, a) {
+		if a := g.ops[0]; g.ownLo > over.Index && f.remembered(over, a) && !f.restoredBetween(over, a) {
 			r.convict("section 6", show(over.Op, a.Op), "the id %q had ended at index %d (%s %s), and was granted token %d later", q.id, over.Index, over.Kind, over.Code, g.token)
 		}
 	}
@@ -113,7 +113,7 @@ func judgeReturned(f *facts, g *grant, r *report) {
 	}
 	var first *act
 	for _, a := range g.enders {
-		if a.Outcome != history.OK || a.Replayed || !a.Released && !a.Cancelled && a.Kind != history.Force {
+		if a.Outcome != history.OK || a.Replayed || !a.gaveBack() {
 			continue
 		}
 		if first != nil && f.remembered(first, a) && !f.restoredBetween(first, a) {
@@ -131,4 +131,9 @@ func (f *facts) restoredBetween(x, y *act) bool {
 	return slices.ContainsFunc(f.acts, func(a *act) bool {
 		return a.Kind == history.Restore && a.Outcome != history.Refused && a.Call <= to && end(a.Op) >= from
 	})
+}
+
+// gaveBack tells that an answer says that its call ended something.
+func (a *act) gaveBack() bool {
+	return a.Released || a.Cancelled || a.Kind == history.Force && a.Code == ""
 }

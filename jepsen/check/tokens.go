@@ -1,10 +1,6 @@
 package check
 
-import (
-	"slices"
-
-	"github.com/limitd/limitd/jepsen/history"
-)
+import "slices"
 
 // judgeTokens looks at all grants, also across restores: a token belongs to one
 // id, and a grant that was made later has a larger one, whether "later" is known
@@ -19,8 +15,7 @@ func judgeTokens(f *facts, r *report) {
 		}
 	}
 	judgeOrder(f.grants, r, "was granted", func(g *grant) (from, to int64) { return int64(g.called), int64(g.told) })
-	byIndex := slices.DeleteFunc(slices.Clone(f.grants), func(g *grant) bool { return g.ownHi() == 0 })
-	judgeOrder(byIndex, r, "stands in the log", func(g *grant) (from, to uint64) { return g.ownLo(), g.ownHi() })
+	judgeOrder(f.grants, r, "stands in the log", func(g *grant) (from, to uint64) { return g.ownLo, g.ownHi })
 }
 
 // judgeOrder convicts grants that come after one with a larger token for
@@ -45,26 +40,4 @@ func judgeOrder[K int64 | uint64](grants []*grant, r *report, how string, when f
 			r.convict("S2", show(largest.op(), g.op()), "token %d %s after token %d", g.token, how, largest.token)
 		}
 	}
-}
-
-// ownLo and ownHi are the bounds of a grant's index by its own answers, without
-// what the order of tokens adds.
-func (g *grant) ownLo() uint64 {
-	lo := g.ops[0].lo
-	for _, a := range g.ops {
-		if a.exact {
-			return a.Index
-		}
-		lo = min(lo, a.lo)
-	}
-	return lo
-}
-
-func (g *grant) ownHi() (hi uint64) {
-	for _, a := range g.ops {
-		if a.placed && a.Outcome == history.OK {
-			hi = minIndex(hi, a.Index)
-		}
-	}
-	return hi
 }

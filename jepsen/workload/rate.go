@@ -20,7 +20,7 @@ func rateWorkload() Workload {
 func rateLimits() []named {
 	return []named{
 		decaying("r7s", 5, 7, time.Second),
-		decaying("r20m", 4, 20, time.Minute),
+		decaying("r40m", 3, 40, time.Minute),
 		decaying("r2.5s", 3, 5, 2*time.Second),
 		decaying("r40s", 8, 40, time.Second),
 		plain("beside", 4),
@@ -28,7 +28,7 @@ func rateLimits() []named {
 }
 
 // decays names the limits of rateLimits that decay.
-func decays() []string { return []string{"r7s", "r20m", "r2.5s", "r40s"} }
+func decays() []string { return []string{"r7s", "r40m", "r2.5s", "r40s"} }
 
 // rateStep asks once.
 func rateStep(ctx context.Context, c *caller) {
@@ -64,9 +64,16 @@ func Oversupply(slots int64, num uint64, per time.Duration, callers int) Workloa
 	return Workload{
 		Name: "rate-oversupply", What: fmt.Sprintf("callers always wait for a limit of %d slots, of which %s decay", slots, rateText(num, per)),
 		Setup: setup(limit),
-		Run:   crew(callers, all(oversupplyStep)),
+		Run: func(ctx context.Context, e *Env) error {
+			// All slots at once: the limit must not be empty again before all wait.
+			newCaller(e, fillingCaller).acquire(ctx, history.Ask{Limits: rate(limit.name, slots)})
+			return crew(callers, all(oversupplyStep))(ctx, e)
+		},
 	}
 }
+
+// fillingCaller is the number of the caller that fills the limit at first.
+const fillingCaller = 902
 
 func oversupplyStep(ctx context.Context, c *caller) {
 	c.acquire(ctx, history.Ask{Limits: rate("rate", 1), Wait: 10 * time.Second})

@@ -8,7 +8,7 @@ func All() []Workload {
 		semaphoreWorkload(),
 		multiWorkload(),
 		leasesWorkload(),
-		Oversupply(20, 120, time.Second, 90),
+		Oversupply(20, 150, time.Second, 100),
 		rateWorkload(),
 		queueWorkload(),
 		retriesWorkload(),
