@@ -36,6 +36,7 @@ func TestTheInnocentGoFree(t *testing.T) {
 	for seed := range worlds {
 		c := plain()
 		c.seed, c.fussy, c.calm = uint64(seed), seed%3 != 0, seed%2 == 0
+		c.library, c.restore = seed%5 == 4, seed%7 == 6
 		h, _ := play(c)
 		for _, v := range check.All(h) {
 			looked[v.Checker.Name] += v.Looked

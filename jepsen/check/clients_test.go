@@ -79,17 +79,33 @@ func (b *body) settle(o *history.Op) {
 	case 1:
 		c := b.op(history.Cancel)
 		c.ID = o.ID
-		b.w.call(c, b.c.calm, b.soon)
+		b.w.call(c, b.c.calm, func() { b.askAgain(o, b.soon) })
 	default:
 		b.soon()
 	}
+}
+
+// askAgain sends an acquire once more, though its outcome is known.
+func (b *body) askAgain(o *history.Op, then func()) {
+	if b.w.rng.IntN(3) > 0 {
+		then()
+		return
+	}
+	again := b.op(history.Acquire)
+	again.Ask = o.Ask
+	b.w.call(again, b.c.calm, then)
 }
 
 // hold keeps a lease for a while, in the belief to have it until an instant.
 func (b *body) hold(o *history.Op, end time.Duration) {
 	believed := history.Belief{Client: b.client, Token: o.Token, Granted: o.Granted, From: b.w.now, To: end}
 	b.write(o)
-	b.w.at(b.w.later(300*ms), func() {
+	long := 300 * ms
+	if b.w.rng.IntN(5) == 0 {
+		long = 4 * o.TTL / 5
+		b.w.at(b.w.later(long), func() { b.askAgain(o, func() {}) })
+	}
+	b.w.at(b.w.later(long), func() {
 		switch b.w.rng.IntN(8) {
 		case 0: // let it run out
 			b.believe(believed, end)
@@ -104,7 +120,7 @@ func (b *body) hold(o *history.Op, end time.Duration) {
 			b.w.at(b.w.now+o.TTL+20*ms, func() { b.renew(o, history.Belief{}) })
 		default:
 			b.believe(believed, min(end, b.w.now))
-			b.letGo(o, b.soon)
+			b.letGo(o, func() { b.askAgain(o, b.soon) })
 		}
 	})
 }
@@ -139,6 +155,9 @@ func (b *body) letGo(o *history.Op, then func()) {
 
 // write writes to what the lease guards.
 func (b *body) write(o *history.Op) {
+	if len(o.Granted) == 0 {
+		return // its limits were deleted
+	}
 	name := o.Granted[0].Name
 	accepted := o.Token >= b.w.high[name]
 	if accepted {
@@ -162,9 +181,15 @@ func (p *operator) next() {
 	name := p.c.names[p.w.rng.IntN(len(p.c.names))]
 	o := &history.Op{Kind: history.Put, Ask: history.Ask{ID: fmt.Sprintf("op-%d", p.w.made), Limits: []history.Want{{Name: name}}}}
 	set := p.sets[name]
-	switch p.w.rng.IntN(5) {
+	switch p.w.rng.IntN(6) {
 	case 0:
 		o.Kind = history.Reset
+	case 5:
+		o.Kind = history.Delete
+		make := &history.Op{Kind: history.Put, Ask: o.Ask}
+		make.ID, make.Config = o.ID+"-again", &set
+		p.w.call(o, p.c.calm, func() { p.w.call(make, p.c.calm, then) })
+		return
 	case 1:
 		o.Kind, o.Limits = history.Force, nil
 		tokens := slices.Sorted(maps.Keys(p.w.toy.leases))

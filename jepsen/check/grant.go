@@ -8,6 +8,9 @@ import (
 	"github.com/limitd/limitd/jepsen/history"
 )
 
+// longAgo is before every instant of a run, by more than any wait or TTL.
+const longAgo = time.Duration(math.MinInt64 / 2)
+
 // grant is what all calls together tell of one token.
 type grant struct {
 	token  uint64
@@ -82,6 +85,9 @@ func (f *facts) addGrant(a *act) {
 		if r := f.asked[a.ID]; r != nil {
 			r.grants = append(r.grants, g)
 			g.called = r.acquires[0].Call
+		}
+		if f.older[a.ID] {
+			g.called = longAgo
 		}
 	}
 	if len(g.takes) == 0 || g.guessed && len(a.Granted) > 0 {

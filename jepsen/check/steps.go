@@ -11,22 +11,22 @@ func compare[T cmp.Ordered](x, y T) int { return cmp.Compare(x, y) }
 // steps is a step function: what is the largest value that was noted before an
 // instant, or the smallest noted after it.
 type steps[K cmp.Ordered] struct {
-	at     []step[K]
+	at     []noted[K]
 	behind bool
 }
 
-type step[K cmp.Ordered] struct {
+type noted[K cmp.Ordered] struct {
 	key   K
 	value uint64
 }
 
 // add notes a value.
-func (s *steps[K]) add(key K, value uint64) { s.at = append(s.at, step[K]{key, value}) }
+func (s *steps[K]) add(key K, value uint64) { s.at = append(s.at, noted[K]{key, value}) }
 
 // accumulate ends the noting: of largest values before, or of smallest behind.
 func (s *steps[K]) accumulate(behind bool) {
 	s.behind = behind
-	slices.SortStableFunc(s.at, func(x, y step[K]) int { return compare(x.key, y.key) })
+	slices.SortStableFunc(s.at, func(x, y noted[K]) int { return compare(x.key, y.key) })
 	if !behind {
 		for i := 1; i < len(s.at); i++ {
 			s.at[i].value = max(s.at[i].value, s.at[i-1].value)
