@@ -39,7 +39,7 @@ func (b *bars) add(o *history.Op, lane int) {
 	c := classOf(o)
 	from, to := span(o)
 	if c == granted && o.Waited > 0 {
-		start := min(max(from, to-o.Waited), to)
+		start := from + min(o.Waited, to-from)
 		b.waits.add('M', b.axis.x(from), lane*b.height+b.height/2)
 		b.waits.add('H', b.axis.x(start))
 		from = start

@@ -33,7 +33,7 @@ type closeUp struct {
 // nearFinding pictures a violation: the calls that show it, and others of the
 // same limits, leases and callers at the time.
 func nearFinding(h *history.History, f finding) closeUp {
-	pad := max((f.To-f.From)/8, 250*time.Millisecond)
+	pad := max((f.To-f.From)/5, 100*time.Millisecond)
 	a := newAxis(max(f.From-pad, 0), f.To+pad)
 	near := related(h, f, a)
 	shown := make(map[int]bool)

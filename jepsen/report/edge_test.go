@@ -132,7 +132,7 @@ func fuzzed(data []byte) (*history.History, []check.Verdict) {
 		return int64(binary.LittleEndian.Uint64(b[:]))
 	}
 	h := &history.History{}
-	h.Run.Duration, h.Run.Nodes = time.Duration(next()), int(next()%9)
+	h.Run.Duration, h.Run.Nodes = time.Duration(uint64(next())%uint64(24*time.Hour)), int(next()%9)
 	var v check.Verdict
 	for len(data) > 0 && len(h.Ops) < 300 {
 		x := uint64(next())

@@ -108,10 +108,6 @@ func total(list []stretch) time.Duration {
 	return d
 }
 
-func contains(list []stretch, at time.Duration) bool {
-	return slices.ContainsFunc(list, func(s stretch) bool { return s.from <= at && at <= s.to })
-}
-
 // between counts the instants in [from, to] of a sorted list.
 func between(sorted []time.Duration, from, to time.Duration) int {
 	i, _ := slices.BinarySearch(sorted, from)

@@ -15,21 +15,18 @@ const units = 100_000
 // axis maps the time of a run to the width of a picture.
 type axis struct{ from, to time.Duration }
 
-// newAxis returns the axis of a span, which is never empty.
+// horizon is the latest instant of any picture, some 30 years on: sums of times
+// before it stay numbers.
+const horizon = time.Duration(1e18)
+
+// newAxis returns the axis of a span, which is never empty, never before the
+// run's beginning and never past the horizon.
 func newAxis(from, to time.Duration) axis {
-	if to < from+time.Millisecond {
-		to = from + time.Millisecond
-	}
-	return axis{from, to}
+	from = min(max(from, 0), horizon)
+	return axis{from, max(min(to, horizon), from+time.Millisecond)}
 }
 
-// span is the axis's length, also where the ends are far apart.
-func (a axis) span() time.Duration {
-	if d := a.to - a.from; d > 0 {
-		return d
-	}
-	return 1<<63 - 1
-}
+func (a axis) span() time.Duration { return a.to - a.from }
 
 // x is where an instant lies; what is off the picture lies at its edge.
 func (a axis) x(t time.Duration) int {
@@ -46,14 +43,14 @@ func (a axis) overlaps(from, to time.Duration) bool { return from <= a.to && to 
 // step returns the least of 1, 2 or 5 times a power of ten nanoseconds that is
 // at least d.
 func step(d time.Duration) time.Duration {
-	for unit := time.Duration(1); unit <= 1e17; unit *= 10 {
+	for unit := time.Duration(1); unit < horizon; unit *= 10 {
 		for _, factor := range []time.Duration{1, 2, 5} {
 			if unit*factor >= d {
 				return unit * factor
 			}
 		}
 	}
-	return max(d, 1e18)
+	return horizon
 }
 
 // widths are by how much the timeline may be widened.

@@ -13,7 +13,8 @@
 // What a page says and where it lies is computed in Go (series, effects, holds,
 // layout); what it looks like is in the folder template.
 //
-// Index sums up several runs, as a page or as text.
+// Summarize keeps what matters of a run; Index and Text sum up many, as a page
+// and for a terminal.
 package report
 
 import (

@@ -10,10 +10,6 @@ import (
 	"github.com/limitd/limitd/jepsen/history"
 )
 
-// LeastTraffic is how many operations a second a run of real processes must
-// have had outside its faults; with fewer it shows nothing.
-const LeastTraffic = 100
-
 // Result is a run in one line.
 type Result struct {
 	// Passed: nothing was violated, and the run was one that could have shown it.
@@ -57,36 +53,12 @@ func hollow(h *history.History, verdicts []check.Verdict, idle []string) []strin
 	case len(idle) == len(verdicts):
 		why = append(why, "no checker found anything to look at")
 	}
-	injected := 0
-	for _, f := range h.Faults {
-		if f.Error == "" {
-			injected++
+	if !slices.ContainsFunc(verdicts, func(v check.Verdict) bool { return v.Checker.Name == "enough" }) {
+		for _, v := range check.Enough(h) {
+			why = append(why, v.What)
 		}
-	}
-	if n := h.Run.Nemesis; n != "" && n != "none" && injected == 0 {
-		why = append(why, fmt.Sprintf("the nemesis %q injected no fault", n))
-	}
-	if n, d := quietTraffic(h); h.Run.Instrument == "real" && len(h.Ops) > 0 && d > 0 && float64(n) < LeastTraffic*d.Seconds() {
-		why = append(why, fmt.Sprintf("too little traffic: %s operations/s between faults, at least %d are wanted", per(n, d), LeastTraffic))
 	}
 	return why
-}
-
-// quietTraffic is how many calls got an answer outside of faults, and how long
-// that was. A run that never had a quiet second is taken whole.
-func quietTraffic(h *history.History) (int, time.Duration) {
-	all := stretch{0, runLength(h)}
-	quiet := outside(all, faultSpans(h.Faults, 0))
-	if total(quiet) < time.Second {
-		quiet = []stretch{all}
-	}
-	n := 0
-	for _, at := range successes(h.Ops) {
-		if contains(quiet, at) {
-			n++
-		}
-	}
-	return n, total(quiet)
 }
 
 // caveats says what was not judged.
@@ -108,12 +80,6 @@ func caveats(h *history.History, idle []string) []string {
 	}
 	if failed > 0 {
 		but = append(but, count(failed, "fault")+" could not be injected ("+short(join(why), 600)+")")
-	}
-	switch {
-	case h.Final == nil:
-		but = append(but, "no state was taken at the end: leaks and digests are not judged")
-	case h.Final.Error != "":
-		but = append(but, "the state at the end is not known: "+h.Final.Error)
 	}
 	if h.Run.Commit == "" {
 		but = append(but, "the commit is not known")

@@ -16,7 +16,7 @@ func good() (*history.History, []check.Verdict) {
 		h.Ops = append(h.Ops, call(history.Release, i*5, i*5+1, history.OK))
 	}
 	h.Faults = []history.Fault{{Kind: "kill", From: 3 * time.Second, To: 4 * time.Second}}
-	h.Final = &history.Final{}
+	h.Run.Nodes, h.Final = 1, &history.Final{Nodes: []history.FinalNode{{Name: "n1", Digest: "aa"}}}
 	return h, []check.Verdict{{Checker: check.Checker{Name: "tokens", Rules: "S2"}, Looked: 2000}}
 }
 
@@ -36,20 +36,24 @@ func TestSum(t *testing.T) {
 			(*v)[0].Looked = 0
 		}},
 		{name: "nobody called", why: "nobody called", change: func(h *history.History, _ *[]check.Verdict) { h.Ops = nil }},
-		{name: "too little traffic", why: "too little traffic: 20", change: func(h *history.History, _ *[]check.Verdict) {
+		{name: "too little traffic", why: "operations a second were answered", change: func(h *history.History, _ *[]check.Verdict) {
 			h.Ops = h.Ops[:0:0]
 			for i := range 200 {
 				h.Ops = append(h.Ops, call(history.Release, i*50, i*50+1, history.OK))
 			}
 		}},
 		{name: "little traffic in the simulator", change: func(h *history.History, _ *[]check.Verdict) {
-			h.Run.Instrument, h.Ops = "sim", h.Ops[:10]
+			h.Run.Instrument, h.Ops = "sim", h.Ops[:60]
 		}},
-		{name: "no fault fired", why: `the nemesis "kill" injected no fault`, but: "1 fault could not be injected (kill: no leader)", change: func(h *history.History, _ *[]check.Verdict) {
+		{name: "no fault fired", why: `the nemesis "kill" never struck`, but: "1 fault could not be injected (kill: no leader)", change: func(h *history.History, _ *[]check.Verdict) {
 			h.Faults[0].Error = "no leader"
 		}},
 		{name: "no nemesis was asked for", change: func(h *history.History, _ *[]check.Verdict) { h.Run.Nemesis, h.Faults = "none", nil }},
-		{name: "no final state", but: "no state was taken", change: func(h *history.History, _ *[]check.Verdict) { h.Final = nil }},
+		{name: "no final state", why: "the state at the end was not looked at", change: func(h *history.History, _ *[]check.Verdict) { h.Final = nil }},
+		{name: "told once", why: "enough (run): 1 violation", change: func(h *history.History, v *[]check.Verdict) {
+			h.Final = nil
+			*v = append(*v, check.Verdict{Checker: check.Checker{Name: "enough", Rules: "run"}, Looked: 1, Violations: check.Enough(h)})
+		}},
 		{name: "no commit", but: "the commit is not known", change: func(h *history.History, _ *[]check.Verdict) { h.Run.Commit = "" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -58,6 +62,9 @@ func TestSum(t *testing.T) {
 			r := Sum(h, verdicts)
 			if r.Passed != (c.why == "") {
 				t.Errorf("passed: %v, %q", r.Passed, r.Why)
+			}
+			if c.name == "told once" && len(r.Why) != 1 {
+				t.Errorf("told more than once: %q", r.Why)
 			}
 			if why := join(r.Why); !strings.Contains(why, c.why) || c.why == "" && why != "" {
 				t.Errorf("it did not pass because %q; want %q", why, c.why)

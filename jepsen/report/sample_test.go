@@ -36,7 +36,7 @@ func slots() map[string]int64 { return map[string]int64{"gpu": 5, "licence": 3, 
 func makeRun(s sample) *history.History {
 	m := &maker{sample: s, chance: rand.New(rand.NewPCG(s.seed, 1)), held: map[string]int64{}, hands: map[int]*history.Op{}}
 	m.h = &history.History{Run: history.Run{
-		Instrument: "real", Workload: "semaphore", Nemesis: "mixed", Seed: s.seed, Nodes: s.nodes,
+		Instrument: "real", Workload: "semaphore", Nemesis: "kill-leader,partition-halves", Seed: s.seed, Nodes: s.nodes,
 		Commit: "3f9c2ab1d0", Build: "bin/limitd, faultclock overlay", Started: "2026-03-01T09:00:00Z",
 		Duration: s.length * 49 / 50, MaxBackdate: 100 * time.Millisecond, Remember: time.Minute, ClockError: 0.005,
 	}}

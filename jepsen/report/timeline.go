@@ -89,6 +89,8 @@ type finding struct {
 	Found bool   // the calls that show it are in the history
 	// Described, Pictured: the page has room for it. Each checker gets its share.
 	Described, Pictured bool
+	// Open: its description shows at once, as the first of its checker.
+	Open bool
 
 	At   time.Duration
 	From time.Duration
@@ -111,6 +113,7 @@ func findings(h *history.History, verdicts []check.Verdict) []finding {
 		for i, violation := range v.Violations {
 			f := finding{Violation: violation, ID: fmt.Sprintf("v%d", len(list)+1)}
 			f.Described, f.Pictured = i < max(mostFindings/convicting, 3), i < max(mostCloseUps/convicting, 1)
+			f.Open = i < 2
 			f.place(byNumber)
 			list = append(list, f)
 		}
