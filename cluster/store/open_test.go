@@ -104,6 +104,49 @@ func TestALogWithoutItsIDIsRefused(t *testing.T) {
 	}
 }
 
+// TestAFlippedBitInANoteIsDamage flips each bit of the files that say who a node
+// is: with another id it would vote twice.
+func TestAFlippedBitInANoteIsDamage(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, Bolt)
+	cluster := strings.Repeat("c0ffee11", 4)
+	if err := errors.Join(s.SetPromise(s.ID), s.SetClusterID(cluster), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	read := func() error {
+		s, err := Open(dir, Options{Rand: rand.Reader, Logger: hclog.NewNullLogger()})
+		if err != nil {
+			return err
+		}
+		_, err = s.Promise()
+		_, clusterErr := s.ClusterID()
+		return errors.Join(err, clusterErr, s.Close())
+	}
+	if err := read(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{idFile, formedFile, clusterFile} {
+		path := filepath.Join(dir, name)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for bit := range 8 * len(content) {
+			content[bit/8] ^= 1 << (bit % 8)
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := read(); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("%s with bit %d flipped: %v", name, bit, err)
+			}
+			content[bit/8] ^= 1 << (bit % 8)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestHalfARestoreIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, Bolt)

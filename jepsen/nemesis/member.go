@@ -56,29 +56,44 @@ func (s *Stage) renew(ctx context.Context, n *nodes.Node) error {
 	return s.votes(ctx, n)
 }
 
-// remove takes a node out of the cluster, by asking the others until one does
-// it.
+// remove takes a node out of the cluster, by asking the others until one of
+// them knows of no member at its address.
 func (s *Stage) remove(ctx context.Context, n *nodes.Node) error {
 	for {
-		last := fmt.Errorf("no other node")
-		for _, other := range s.shuffled() {
-			if other == n || !other.Running() {
-				continue
-			}
-			a, err := s.ask(ctx, other, http.MethodDelete, "/v1/cluster/nodes/"+n.Name, nil)
-			switch {
-			case err != nil:
-				last = err
-			case a.Status == http.StatusNoContent || a.Status == http.StatusNotFound:
-				return nil
-			default:
-				last = fmt.Errorf("%d %s", a.Status, a.Body)
-			}
+		gone, err := s.removeOnce(ctx, n)
+		if gone {
+			return nil
 		}
 		if !sleep(ctx, 100*time.Millisecond) {
-			return fmt.Errorf("remove %s: %w: %w", n.Name, ctx.Err(), last)
+			return fmt.Errorf("remove %s: %w (%w)", n.Name, ctx.Err(), err)
 		}
 	}
+}
+
+// removeOnce asks one other node who the members are, and to remove those that
+// are n: by their ids, for a member that gossip has forgotten has no name.
+func (s *Stage) removeOnce(ctx context.Context, n *nodes.Node) (gone bool, err error) {
+	other := s.shuffled()[0]
+	if other == n || !other.Running() {
+		return false, fmt.Errorf("%s cannot be asked", other.Name)
+	}
+	asking, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	var c wire.Cluster
+	if _, err := other.Must(asking, http.MethodGet, "/v1/cluster", nil, &c); err != nil {
+		return false, err
+	}
+	gone = len(c.Nodes) > 0 && c.Leader != ""
+	for _, m := range c.Nodes {
+		if m.Name != n.Name && m.Peer != n.Peer {
+			continue
+		}
+		gone = false
+		if _, err := other.Must(asking, http.MethodDelete, "/v1/cluster/nodes/"+m.ID, nil, nil); err != nil {
+			return false, err
+		}
+	}
+	return gone, nil
 }
 
 // ask asks a node once, for 3 s at the most.

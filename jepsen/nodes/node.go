@@ -17,6 +17,7 @@ import (
 type Node struct {
 	Name string
 	HTTP string // host:port
+	Peer string // host:port, for the other nodes
 
 	place  Place
 	caller *http.Client

@@ -63,7 +63,7 @@ func Start(cfg Config) (*Cluster, error) {
 	}
 	caller := &http.Client{Transport: cfg.Transport}
 	for i, p := range c.cfg.Places {
-		n := &Node{Name: fmt.Sprintf("n%d", i+1), HTTP: p.HTTP.Advertise, place: p, caller: caller, binary: cfg.Binary}
+		n := &Node{Name: fmt.Sprintf("n%d", i+1), HTTP: p.HTTP.Advertise, Peer: p.Peer.Advertise, place: p, caller: caller, binary: cfg.Binary}
 		n.dir = filepath.Join(cfg.Dir, n.Name)
 		n.file, n.log = n.dir+".hcl", n.dir+".log"
 		if err := os.WriteFile(n.file, []byte(c.hcl(n)), 0o600); err != nil {
