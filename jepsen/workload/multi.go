@@ -13,7 +13,7 @@ func multiWorkload() Workload {
 	return Workload{
 		Name: "multi", What: "callers acquire two to four of six limits at once, with different sizes, wait and cancel",
 		Setup: setup(multiLimits()...),
-		Run:   crew(12, all(multiStep)),
+		Run:   crew(16, all(multiStep)),
 	}
 }
 
@@ -37,7 +37,7 @@ func multiStep(ctx context.Context, c *caller) {
 		sleep(ctx, c.between(5*time.Millisecond, 40*time.Millisecond))
 		return
 	}
-	sleep(ctx, c.upTo(30*time.Millisecond))
+	sleep(ctx, c.upTo(15*time.Millisecond))
 	c.giveBack(ctx, op)
 }
 

@@ -13,7 +13,7 @@ func rateWorkload() Workload {
 	return Workload{
 		Name: "rate", What: "callers try and wait at limits with odd rates, release early, and combine them with a plain one",
 		Setup: setup(rateLimits()...),
-		Run:   crew(14, all(rateStep)),
+		Run:   crew(20, all(rateStep)),
 	}
 }
 
