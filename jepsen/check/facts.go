@@ -21,6 +21,7 @@ const never = uint64(math.MaxUint64)
 // every call that began later.
 type facts struct {
 	h         *history.History
+	steady    bool            // cluster time only moves on: there is no restore
 	fromStart bool            // nothing had happened before
 	older     map[string]bool // ids of acquires that were sent before
 
@@ -96,6 +97,7 @@ func gather(h *history.History, fromStart bool, older map[string]bool) *facts {
 		}
 		f.acts = append(f.acts, a)
 	}
+	f.steady = !slices.ContainsFunc(f.acts, func(a *act) bool { return a.Kind == history.Restore && a.Outcome != history.Refused })
 	f.order()
 	for _, a := range f.acts {
 		f.bound(a)

@@ -190,6 +190,12 @@ func (s *toy) put(o *history.Op) {
 	if s.sick("the bucket leaks faster", 1) {
 		l.faster = 10
 	}
+	if s.sick("the bucket has one less", 1) {
+		l.extra = -1
+	}
+	if s.sick("the bucket leaks slower", 1) {
+		l.faster = -10
+	}
 	l.decay(s.now)
 	l.set = *o.Config
 	for _, q := range slices.Clone(s.queue) {
@@ -201,6 +207,10 @@ func (s *toy) put(o *history.Op) {
 
 func (s *toy) reset(o *history.Op) {
 	l := s.limits[o.Limits[0].Name]
+	if l == nil {
+		o.Code = "limit_not_found"
+		return
+	}
 	for token := range l.held {
 		delete(l.grace, token)
 		l.free(token)

@@ -52,9 +52,12 @@ func upTo(list []weight, index uint64) int64 {
 type room struct {
 	least, most               tally // slots
 	leastWaiting, mostWaiting tally // acquires
+	largest                   int64 // slots that any acquire which may queue asks for
+	shared                    bool  // some of those wait for other limits, too
 }
 
-// room replays everything that names a limit without decay.
+// room replays everything that names a limit. What it tells of slots holds for
+// limits without decay.
 func (f *facts) room(l *limit) *room {
 	m := &room{}
 	for _, g := range l.grants {
@@ -75,6 +78,7 @@ func (f *facts) room(l *limit) *room {
 			m.most.add(a.earliest, f.mayHoldUntil(a), n)
 		}
 		if a.Wait > 0 && (r == nil || r.firstWait() == a) {
+			m.largest, m.shared = max(m.largest, n), m.shared || len(a.Limits) > 1
 			m.mostWaiting.add(a.earliest, f.over(a), 1)
 			if from, to := f.waitsFor(a, r); from < to {
 				m.leastWaiting.add(from, to, 1)
