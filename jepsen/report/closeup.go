@@ -20,8 +20,8 @@ const (
 
 // How much of the run is shown before and after the start of a fault.
 const (
-	lead = 500 * time.Millisecond
-	tail = 1500 * time.Millisecond
+	before = 500 * time.Millisecond
+	after  = 1500 * time.Millisecond
 )
 
 // closeUp is a picture of a moment.
@@ -139,7 +139,7 @@ func aroundFaults(h *history.History) (list []closeUp, others int) {
 	var spans []stretch
 	for _, f := range h.Faults {
 		if f.Error == "" {
-			spans = append(spans, stretch{max(f.From-lead, 0), max(f.From, 0) + tail})
+			spans = append(spans, stretch{max(f.From-before, 0), max(f.From, 0) + after})
 		}
 	}
 	spans = union(spans)
@@ -177,7 +177,7 @@ func aroundFault(h *history.History, s stretch, id string) closeUp {
 	if left > 0 {
 		c.Note += fmt.Sprintf(", cut short at %s for their number", moment(s.to))
 	}
-	c.Title = short(moment(s.from+lead)+" "+trimLead(c.Title), 140)
+	c.Title = short(moment(s.from+before)+" "+trimLead(c.Title), 140)
 	c.Plot = moments(a, h, c.Title, callRows(a, ops, nil, 80, false))
 	return c
 }

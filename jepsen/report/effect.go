@@ -70,9 +70,6 @@ func newBill(h *history.History) *bill {
 	return b
 }
 
-// window is the time for which a fault is blamed.
-func window(f history.Fault) stretch { return stretch{f.From, max(f.From, f.To) + aftermath} }
-
 // faultSpans are the spans of all faults that happened, each made longer by
 // after, joined where they touch.
 func faultSpans(faults []history.Fault, after time.Duration) []stretch {

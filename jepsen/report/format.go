@@ -109,8 +109,8 @@ func seconds(d time.Duration) string {
 	return whole + "." + part
 }
 
-// decimal0 writes x as a whole number where it is one.
-func decimal0(x float64) string {
+// amount writes x as a whole number where it is one.
+func amount(x float64) string {
 	if x == math.Trunc(x) && math.Abs(x) < 1e15 {
 		return number(int64(x))
 	}

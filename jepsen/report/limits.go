@@ -80,7 +80,7 @@ func holdRow(a axis, name string, held []hold, set settings) row {
 	}
 	steps(&r, xs, floats(tops), bounds, most)
 	r.Note = fmt.Sprintf("%s, at most %d at once", count(len(held), "hold"), c.peak())
-	r.Scale = []text{{Y: 0, Text: decimal0(most)}, {Y: r.Height - 12, Text: "0"}}
+	r.Scale = []text{{Y: 0, Text: amount(most)}, {Y: r.Height - 12, Text: "0"}}
 	r.Alt = fmt.Sprintf("slots of %s held: %s", name, r.Note)
 	return r
 }
@@ -103,9 +103,9 @@ func rateRow(a axis, name string, admitted []admission, set settings, run histor
 	}
 	r.Note = "W = " + seconds(w.Width) + " s"
 	if all := rateBound(stretch{0, a.to}, set, run); all >= 0 {
-		r.Note += fmt.Sprintf("; all in all %s of at most %s", number(slots), decimal0(all))
+		r.Note += fmt.Sprintf("; all in all %s of at most %s", number(slots), amount(all))
 	}
-	r.Scale = []text{{Y: 0, Text: decimal0(most)}, {Y: r.Height - 12, Text: "0"}}
+	r.Scale = []text{{Y: 0, Text: amount(most)}, {Y: r.Height - 12, Text: "0"}}
 	r.Alt = "slots that " + name + " admitted: " + r.Note
 	return r
 }

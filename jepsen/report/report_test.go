@@ -16,13 +16,9 @@ import (
 	"github.com/limitd/limitd/jepsen/report"
 )
 
-// Tests write their pages to -keep, to be looked at; -rewrite writes golden
-// files anew.
-func flags() (keep *string, rewrite *bool) { return keepFlag, rewriteFlag }
-
 var (
-	keepFlag    = flag.String("keep", "", "a folder for the pages that tests write, to look at them")
-	rewriteFlag = flag.Bool("rewrite", false, "write the golden files anew")
+	keep    = flag.String("keep", "", "a folder for the pages that tests write, to look at them")
+	rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 )
 
 // page writes a report and returns it, having checked what holds for all.
@@ -32,7 +28,6 @@ func page(t testing.TB, name string, h *history.History, verdicts []check.Verdic
 	if err := report.Write(&b, h, verdicts); err != nil {
 		t.Fatal(err)
 	}
-	keep, _ := flags()
 	if *keep != "" && name != "" {
 		if err := os.WriteFile(filepath.Join(*keep, name+".html"), b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)
@@ -49,7 +44,7 @@ func TestSmall(t *testing.T) {
 	h := makeRun(small())
 	got := page(t, "small", h, judged(h, 3))
 	golden := filepath.Join("testdata", "small.html")
-	if _, rewrite := flags(); *rewrite {
+	if *rewrite {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

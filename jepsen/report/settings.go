@@ -89,11 +89,6 @@ func (s settings) most(w stretch, of func(history.Settings) float64) float64 {
 	return most
 }
 
-// changed tells whether the settings were ever others.
-func (s settings) changed() bool {
-	return len(s) > 0 && slices.ContainsFunc(s, func(f inForce) bool { return f.Settings != s[0].Settings })
-}
-
 func slotsOf(s history.Settings) float64 { return float64(s.Slots) }
 
 // perSecond is how many slots a limit decays in a second.

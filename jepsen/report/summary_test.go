@@ -31,7 +31,7 @@ func TestText(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden := filepath.Join("testdata", "summary.txt")
-	if _, rewrite := flags(); *rewrite {
+	if *rewrite {
 		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func TestIndex(t *testing.T) {
 	if err := report.Index(&b, "the matrix", runs()); err != nil {
 		t.Fatal(err)
 	}
-	if keep, _ := flags(); *keep != "" {
+	if *keep != "" {
 		if err := os.WriteFile(filepath.Join(*keep, "index.html"), []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
