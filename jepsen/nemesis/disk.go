@@ -48,7 +48,7 @@ func noStrace(*Stage) string {
 
 func noDisks(s *Stage) string {
 	if s.Disks == nil {
-		return "the data directories are plain folders: file systems of their own need root, loop devices and mkfs.ext4"
+		return "the data directories are plain folders: " + s.NoDisks
 	}
 	return ""
 }

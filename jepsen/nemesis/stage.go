@@ -26,8 +26,10 @@ type Stage struct {
 	Leader func() string
 	// Clock: the binary steps its wall clock on SIGUSR1 and SIGUSR2.
 	Clock bool
-	// Disks are the nodes' data directories, n1's first; nil: plain folders.
-	Disks []*Disk
+	// Disks are the nodes' data directories, n1's first; nil: plain folders, for
+	// the reason that NoDisks tells.
+	Disks   []*Disk
+	NoDisks string
 	// Store is the kind of log store: boltdb or wal.
 	Store string
 	// Calm is how long nothing is wrong between two faults, at the least.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -26,12 +27,13 @@ type ground struct {
 	network *network.Network
 	cluster *nodes.Cluster
 	disks   []*nemesis.Disk
+	noDisks string // why there are none
 	hand    *http.Transport
 	callers *http.Transport
 }
 
 // openGround makes a cluster that has not been started long.
-func openGround(p plan, o options, binary string, disks bool) (g *ground, err error) {
+func openGround(p plan, o options, binary string) (g *ground, err error) {
 	g = &ground{dir: filepath.Join(o.out, p.name())}
 	if err := os.RemoveAll(g.dir); err != nil {
 		return nil, fmt.Errorf("clear the run's folder: %w", err)
@@ -48,10 +50,8 @@ func openGround(p plan, o options, binary string, disks bool) (g *ground, err er
 		return g, err
 	}
 	g.callers, g.hand = transport(g.network.Dialer(network.Callers)), transport(g.network.Dialer(g.network.Hand()))
-	if disks {
-		if err := g.openDisks(p.nodes); err != nil {
-			return g, err
-		}
+	if err := g.openDisks(p); err != nil {
+		return g, err
 	}
 	g.cluster, err = nodes.Start(nodes.Config{
 		Binary: binary, Dir: g.dir, Size: p.nodes, Places: g.places(p.nodes), Transport: g.hand, Extra: extra(p),
@@ -82,9 +82,22 @@ func (g *ground) places(n int) (list []nodes.Place) {
 	return list
 }
 
-func (g *ground) openDisks(n int) error {
-	for i := 1; i <= n; i++ {
+// openDisks makes the data directories disks of their own where disks are to
+// fail and the machine lets them; else it keeps the reason.
+func (g *ground) openDisks(p plan) error {
+	if _, list, _ := p.check(); !slices.ContainsFunc(list, func(n nemesis.Nemesis) bool { return n.Group == nemesis.DiskGroup }) {
+		return nil
+	}
+	if !isPrivate() {
+		g.noDisks = "mounts need root"
+		return nil
+	}
+	for i := 1; i <= p.nodes; i++ {
 		d, err := nemesis.NewDisk(filepath.Join(g.dir, fmt.Sprintf("n%d", i)))
+		if err != nil && i == 1 {
+			g.noDisks = err.Error()
+			return nil
+		}
 		if err != nil {
 			return err
 		}

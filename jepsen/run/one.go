@@ -64,7 +64,7 @@ func play(ctx context.Context, p plan, o options) (h *history.History, g *ground
 	if stepping {
 		binary = o.stepping
 	}
-	if r.ground, err = openGround(p, o, binary, r.needsDisks()); err != nil {
+	if r.ground, err = openGround(p, o, binary); err != nil {
 		return nil, nil, err
 	}
 	r.prepare(binary, stepping)
@@ -83,16 +83,6 @@ func (r *run) steps() bool {
 	return false
 }
 
-// needsDisks tells whether a data directory must be a disk of its own.
-func (r *run) needsDisks() bool {
-	for _, n := range r.faults {
-		if n.Group == nemesis.DiskGroup {
-			return isPrivate()
-		}
-	}
-	return false
-}
-
 func (r *run) prepare(binary string, stepping bool) {
 	build := "as built by make build"
 	if stepping {
@@ -106,7 +96,7 @@ func (r *run) prepare(binary string, stepping bool) {
 		MaxBackdate: 100 * time.Millisecond, Remember: time.Minute, ClockError: 0.001,
 	}, func() time.Duration { return time.Since(r.began) })
 	r.stage = &nemesis.Stage{
-		Cluster: r.ground.cluster, Network: r.ground.network, Record: r.record, Clock: stepping, Disks: r.ground.disks,
+		Cluster: r.ground.cluster, Network: r.ground.network, Record: r.record, Clock: stepping, Disks: r.ground.disks, NoDisks: r.ground.noDisks,
 		Store: r.plan.store, Calm: 1500 * time.Millisecond,
 	}
 	r.watch = &watch{stage: r.stage, record: r.record}
