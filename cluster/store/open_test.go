@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -144,6 +146,40 @@ func TestAFlippedBitInANoteIsDamage(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestADamagedDatabaseIsRefused spoils what bbolt itself looks at when it opens.
+func TestADamagedDatabaseIsRefused(t *testing.T) {
+	key := func(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
+	spoils := map[string]func([]byte) []byte{
+		"keys out of order": func(b []byte) []byte { return bytes.ReplaceAll(b, key(150), key(9000)) },
+		"no meta page":      func(b []byte) []byte { clear(b[:8192]); return b },
+	}
+	for name, spoil := range spoils {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := mustOpen(t, dir, Bolt)
+			for i := range uint64(400) {
+				if err := s.Log.StoreLog(entry(i + 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "raft.db")
+			content, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(path, spoil(content), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := open(t, dir, Bolt); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("opened: %v", err)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@
 package nemesis
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,13 +83,28 @@ func (s *Stage) startDamaged(ctx context.Context, n *nodes.Node) (did string, er
 		did = "; it did not get ready"
 	}
 	if code, running := n.ExitCode(); running == nil {
-		did = fmt.Sprintf("; it ended with code %d", code)
-		if code != failStop {
-			err = fmt.Errorf("%s ended with code %d over damaged files, not %d", n.Name, code, failStop)
-		}
+		did, err = s.refused(n, code)
 	}
 	s.Cluster.Kill(n)
 	return did, errors.Join(err, s.renew(ctx, n))
+}
+
+// refused tells how a node refused damaged files. It has to say what is wrong;
+// where bbolt finds a page missing, it ends the process itself.
+func (s *Stage) refused(n *nodes.Node, code int) (did string, err error) {
+	did = fmt.Sprintf("; it ended with code %d", code)
+	said, err := os.ReadFile(n.Log())
+	if err != nil {
+		return did, fmt.Errorf("read the log of %s: %w", n.Name, err)
+	}
+	said = said[max(0, len(said)-1<<16):]
+	switch {
+	case code == failStop, code == 1 && bytes.Contains(said, []byte("\nError: start the node:")):
+		return did, nil
+	case code == 2 && bytes.Contains(said, []byte("go.etcd.io/bbolt")):
+		return did + " (bbolt's)", nil
+	}
+	return did, fmt.Errorf("%s ended with code %d over damaged files", n.Name, code)
 }
 
 // files returns the regular files below dir.
