@@ -30,7 +30,7 @@ func multiStep(ctx context.Context, c *caller) {
 		ask.Limits = append(ask.Limits, history.Want{Name: limits[i].name, Slots: n})
 	}
 	if c.oneIn(2) {
-		ask.Wait = c.between(200*time.Millisecond, 4*time.Second)
+		ask.Wait = c.between(100*time.Millisecond, 2*time.Second)
 	}
 	op := c.acquireAndCancel(ctx, ask, 10)
 	if !op.IsGrant() {
