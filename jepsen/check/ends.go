@@ -64,8 +64,7 @@ func (f *facts) noteAcquire(a *act) {
 
 // noteEnd takes in a release, cancel or force.
 func (f *facts) noteEnd(a *act) {
-	untold := a.Tries > 1 || a.Index == 0 // what an earlier try did, or one of the Go client
-	did := a.Outcome == history.Unknown || a.Outcome == history.OK && (a.Released || a.Cancelled || a.Kind == history.Force && a.Code == "" || untold)
+	did := a.Outcome == history.Unknown || a.Outcome == history.OK && (a.gaveBack() || a.Tries > 1 || !a.placed) // a client library does not tell
 	for _, g := range f.about(a) {
 		if did {
 			g.enders = append(g.enders, a)
@@ -197,6 +196,14 @@ func (g *grant) holds(f *facts, l *limit) (until uint64) {
 		until = 0
 	}
 	until = max(until, g.alive+1)
+	if l.bounds(g.lo, g.hi).decays {
+		return 0
+	}
+	for _, a := range l.puts { // from then on decay may take them
+		if a.Config != nil && a.Config.RateNum > 0 && a.hi >= g.lo {
+			until = min(until, a.lo)
+		}
+	}
 	for _, a := range l.clears { // these take the slots and leave the lease
 		if a.hi >= g.lo {
 			until = min(until, a.lo)
@@ -209,6 +216,9 @@ func (g *grant) holds(f *facts, l *limit) (until uint64) {
 // certain.
 func (g *grant) frees(f *facts, l *limit) uint64 {
 	at := g.gone
+	if g.takesOf(l.name).Rate {
+		return l.clearedAfter(g.hi, true)
+	}
 	if grace := l.grace(); grace > 0 && at != never && !g.released() {
 		_, ended := f.timeAfter(at)
 		at = f.mustPass(addTime(ended, grace))
@@ -216,8 +226,21 @@ func (g *grant) frees(f *facts, l *limit) uint64 {
 	if g.endMax != math.MaxInt64 {
 		at = min(at, f.mustPass(addTime(g.endMax, l.grace())))
 	}
+	return min(at, l.clearedAfter(g.hi, false))
+}
+
+// clearedAfter returns the index at which all that was held of a limit at an
+// earlier one is free for certain; of rate slots also because decay was turned
+// off.
+func (l *limit) clearedAfter(index uint64, rate bool) uint64 {
+	at := never
 	for _, a := range l.clears {
-		if a.lo > g.hi {
+		if a.lo > index {
+			at = min(at, a.hi)
+		}
+	}
+	for _, a := range l.puts {
+		if rate && a.Config != nil && a.Config.RateNum == 0 && a.lo > index {
 			at = min(at, a.hi)
 		}
 	}

@@ -56,8 +56,8 @@ type room struct {
 	shared                    bool  // some of those wait for other limits, too
 }
 
-// room replays everything that names a limit. What it tells of slots holds for
-// limits without decay.
+// room replays everything that names a limit. Decay makes what must be
+// occupied less, and leaves what may be.
 func (f *facts) room(l *limit) *room {
 	m := &room{}
 	for _, g := range l.grants {
@@ -68,11 +68,8 @@ func (f *facts) room(l *limit) *room {
 		m.most.add(g.lo, g.frees(f, l), t.Slots)
 		m.least.add(g.hi, g.holds(f, l), t.Slots)
 	}
-	for _, a := range f.acts {
-		n, named := wants(a.Op, l.name)
-		if a.Kind != history.Acquire || !named {
-			continue
-		}
+	for _, a := range l.asks {
+		n := wants(a.Op, l.name)
 		r := f.asked[a.ID]
 		if r == nil && (a.Outcome != history.OK || a.Tries > 1) || r != nil && r.acquires[0] == a && len(r.grants) == 0 {
 			m.most.add(a.earliest, f.mayHoldUntil(a), n)
