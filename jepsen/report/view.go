@@ -159,7 +159,7 @@ func figuresOf(h *history.History, b *bill) []fact {
 			failed++
 		}
 	}
-	gap := longestGap(b.successes, 0, b.end)
+	gap := longestGap(b.successes, firstCall(h), b.end)
 	list := []fact{
 		{Name: "operations", Value: number(len(h.Ops)), Note: fmt.Sprintf("%s granted, %s denied", number(n[granted]), number(n[denied]))},
 		{Name: "operations/s", Value: per(len(h.Ops), b.end), Note: "over " + length(b.end)},
