@@ -99,7 +99,7 @@ func title(run history.Run) string {
 		s = "run"
 	}
 	if run.Nemesis != "" && run.Nemesis != "none" {
-		s += " under " + run.Nemesis
+		s += " under " + strings.ReplaceAll(run.Nemesis, ",", ", ")
 	}
 	return s
 }
