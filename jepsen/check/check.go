@@ -13,9 +13,9 @@
 //
 // Where to look: table.go lists the checkers, each in a file of its name.
 // facts.go puts a history in order for all of them: it bounds where in the log
-// each call had its effect. era.go divides it at restores. grant.go and ends.go
-// tell what is known of each lease, limit.go of each limit, request.go of each
-// id. What is not known for certain always speaks for the accused.
+// each call had its effect. era.go divides it at restores. grant.go, ends.go and
+// holds.go tell what is known of each lease, limit.go and room.go of each limit,
+// request.go of each id. What is not known for certain always speaks for the accused.
 package check
 
 import "github.com/limitd/limitd/jepsen/history"
