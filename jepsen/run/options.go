@@ -22,6 +22,7 @@ type plan struct {
 	store             string
 	time              time.Duration
 	seed              uint64
+	struck            map[string]int // faults of earlier runs by kind
 }
 
 // options are what all runs share.

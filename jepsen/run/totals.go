@@ -43,6 +43,7 @@ func announce(o options) {
 
 // add makes a run and tells of it.
 func (t *totals) add(ctx context.Context, p plan, o options) {
+	p.struck = maps.Clone(t.struck)
 	r := p.make(ctx, o)
 	r.print()
 	t.runs++
