@@ -20,14 +20,14 @@ import (
 func matrix() []plan {
 	return []plan{
 		{workload: "semaphore", nemesis: "kill", time: 35 * time.Second},
-		{workload: "multi", nemesis: "partition", time: 35 * time.Second, store: "wal"},
+		{workload: "multi", nemesis: "partition", time: 35 * time.Second, store: "wal", callers: 32},
 		{workload: "leases", nemesis: "pause", time: 40 * time.Second},
 		{workload: "rate-oversupply", nemesis: "kill,partition", time: 35 * time.Second},
 		{workload: "rate", nemesis: "clock", time: 30 * time.Second},
 		{workload: "queue", nemesis: "membership", time: 35 * time.Second, store: "wal"},
 		{workload: "retries", nemesis: "partition,slow", time: 40 * time.Second, nodes: 5},
 		{workload: "admin", nemesis: "disk", time: 70 * time.Second},
-		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal"},
+		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal", callers: 24},
 		{workload: "renewals", nemesis: "kill,pause", time: 40 * time.Second, nodes: 5, store: "wal"},
 		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second},
 		{workload: "mixed", nemesis: "mixed", time: 70 * time.Second, nodes: 5, atOnce: 2},
