@@ -29,7 +29,7 @@ func matrix() []plan {
 		{workload: "admin", nemesis: "disk", time: 70 * time.Second},
 		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal", callers: 24},
 		{workload: "renewals", nemesis: "kill,pause", time: 40 * time.Second, nodes: 5, store: "wal"},
-		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second},
+		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second, callers: 24},
 		{workload: "mixed", nemesis: "mixed", time: 70 * time.Second, nodes: 5, atOnce: 2},
 	}
 }
