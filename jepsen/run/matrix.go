@@ -121,5 +121,8 @@ func draw(rng *rand.Rand) plan {
 	if rng.IntN(3) == 0 {
 		p.nemesis, p.time = "mixed", 90*time.Second
 	}
+	if !strings.HasPrefix(p.workload, "rate") { // these are as many as their rates call for
+		p.callers = 16 + rng.IntN(16)
+	}
 	return p
 }
