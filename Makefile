@@ -8,9 +8,11 @@ VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0-dev)
 TAGS    := hashicorpmetrics
 TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
+HOURS   ?= 1
 BENCH   ?= .
 
-.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock sim sim-ci sim-det sim-replay show soak-limit search notices clean
+.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show notices clean \
+	sim sim-ci sim-det sim-replay jepsen jepsen-ci jepsen-soak soak-limit search
 
 all: build test
 
@@ -81,6 +83,22 @@ sim-det:
 ## sim-replay: one seed again: make sim-replay SEED=5
 sim-replay:
 	$(GO) run ./jepsen/sim/seeds -replay $(SEED)
+
+## jepsen: faults and callers on clusters of the real binary; about ten minutes, reports in out/jepsen
+jepsen: build faultclock bin/jepsen
+	bin/jepsen matrix
+
+## jepsen-ci: the same in three minutes, for every change
+jepsen-ci: build faultclock bin/jepsen
+	bin/jepsen ci
+
+## jepsen-soak: random combinations of them for HOURS
+jepsen-soak: build faultclock bin/jepsen
+	bin/jepsen soak -hours $(HOURS)
+
+.PHONY: bin/jepsen
+bin/jepsen:
+	$(GO) build -o bin/jepsen ./jepsen/run
 
 ## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
 notices:
