@@ -129,11 +129,17 @@ func readFile(dir, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
-	text, _, _ := strings.Cut(string(b), "\n")
-	if text == "" || string(b) != kept(text) {
+	text, rest, _ := strings.Cut(string(b), "\n")
+	if string(b) != kept(text) && (rest != "" || !isBareID(text)) {
 		return "", fmt.Errorf("%w: %s does not match its checksum", ErrDamaged, path)
 	}
 	return text, nil
+}
+
+// isBareID tells whether text is all that a file of an early directory has,
+// which was written without a checksum: a UUID, or 16 bytes in hexadecimal.
+func isBareID(text string) bool {
+	return (len(text) == 36 || len(text) == 32) && strings.Trim(text, "0123456789abcdef-") == ""
 }
 
 // kept returns the content of the file that keeps text.

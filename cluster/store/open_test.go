@@ -149,6 +149,27 @@ func TestAFlippedBitInANoteIsDamage(t *testing.T) {
 	}
 }
 
+// TestAnEarlyDirectoryIsOpened: its files have no checksums.
+func TestAnEarlyDirectoryIsOpened(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, Bolt)
+	id, cluster := s.ID, strings.Repeat("c0ffee11", 4)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{idFile: id, formedFile: id, clusterFile: cluster} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = mustOpen(t, dir, Bolt)
+	promise, err := s.Promise()
+	known, clusterErr := s.ClusterID()
+	if err := errors.Join(err, clusterErr, s.Close()); err != nil || s.ID != id || promise != id || known != cluster {
+		t.Errorf("node %s, promise %s, cluster %s: %v", s.ID, promise, known, err)
+	}
+}
+
 // TestADamagedDatabaseIsRefused spoils what bbolt itself looks at when it opens.
 func TestADamagedDatabaseIsRefused(t *testing.T) {
 	key := func(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
