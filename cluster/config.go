@@ -12,6 +12,7 @@ import (
 	"github.com/limitd/limitd/cluster/clock"
 	"github.com/limitd/limitd/cluster/gossip"
 	"github.com/limitd/limitd/cluster/store"
+	"github.com/limitd/limitd/fsm"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
 )
@@ -46,6 +47,10 @@ type Config struct {
 	// live on with: a failed or hanging write, a damaged entry, a record of a
 	// newer version. It should not return.
 	Fatal func(error)
+
+	// Applied hears of every batch of records when all else that this replica
+	// does about them is done. A simulator compares nodes by it. Default: nobody.
+	Applied func([]fsm.Event)
 }
 
 // Identity is what the others may know of this node.
@@ -73,6 +78,10 @@ type RaftOptions struct {
 	// 131,072. Below 10,240 a follower can be caught in a loop of snapshots that
 	// are out of date when they are installed.
 	TrailingLogs uint64
+	// MaxAppend is how many entries travel, and are applied, together; default 512.
+	// TrailingLogs must be eight times as many, or a follower whose answers are
+	// lost can be sent snapshots for ever.
+	MaxAppend int
 }
 
 // Formation says how a cluster comes to be.
@@ -105,6 +114,7 @@ func (c Config) withDefaults() Config {
 	or(&c.Raft.SnapshotInterval, 2*time.Minute)
 	or(&c.Raft.SnapshotThreshold, 65536)
 	or(&c.Raft.TrailingLogs, 131072)
+	or(&c.Raft.MaxAppend, 512)
 	or(&c.MaxRules, limit.Rules)
 	if c.Settings == (command.Settings{}) {
 		c.Settings = command.DefaultSettings()
@@ -135,6 +145,9 @@ func (c Config) validate() error {
 	need(c.Rand != nil, "Rand")
 	need(c.Fatal != nil, "Fatal")
 	need(c.Gossip != nil || c.Form.Expect <= 1, "Gossip, which a cluster of several nodes is formed by")
+	if c.Raft.TrailingLogs < 8*uint64(c.Raft.MaxAppend) {
+		errs = append(errs, fmt.Errorf("cluster: trailing_logs is %d; it has to be at least eight times MaxAppend, which is %d", c.Raft.TrailingLogs, c.Raft.MaxAppend))
+	}
 	if c.Stores != nil && c.Stores.Dir != "" && c.Raft.TrailingLogs < minTrailingLogs {
 		errs = append(errs, fmt.Errorf("cluster: trailing_logs is %d; below %d snapshots can chase each other for ever", c.Raft.TrailingLogs, minTrailingLogs))
 	}
@@ -153,15 +166,12 @@ func (c Config) raftConfig() *raft.Config {
 	rc.SnapshotInterval = c.Raft.SnapshotInterval
 	rc.SnapshotThreshold = c.Raft.SnapshotThreshold
 	rc.TrailingLogs = c.Raft.TrailingLogs
-	rc.MaxAppendEntries = maxAppendEntries
+	rc.MaxAppendEntries = c.Raft.MaxAppend
 	rc.BatchApplyCh = true
 	rc.ShutdownOnRemove = false // a removed leader becomes a follower without a vote, and says so
 	rc.NoLegacyTelemetry = true
 	return rc
 }
-
-// maxAppendEntries is how many entries travel, and are applied, together.
-const maxAppendEntries = 512
 
 // logCacheSize is how many recent entries are kept in memory.
 const logCacheSize = 8192

@@ -14,7 +14,7 @@ import (
 const changeTimeout = 5 * time.Second
 
 // caughtUp is by how many entries a follower may be behind and count as caught up.
-const caughtUp = maxAppendEntries
+const caughtUp = 512
 
 // governLoop, of a leader, takes in nodes that gossip has found, gives a vote
 // to those that caught up, follows changed addresses, and brings new rules into

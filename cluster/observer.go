@@ -31,6 +31,9 @@ func (o observer) Applied(events []fsm.Event) {
 	r.last.Store(&status{index: e.Index, time: e.Time, stamp: stamp, due: e.NextDue, busy: e.Busy})
 	r.progress.advance(e.Index)
 	r.applied.wake()
+	if hear := r.cfg.Applied; hear != nil {
+		hear(events)
+	}
 }
 
 // learn takes over what the state says of the cluster as a whole.

@@ -53,7 +53,7 @@ func (t *tenure) farewell(n Node, index uint64) {
 	if p, ok := r.links.peer(id, t.term); ok && p.match > 0 && p.match < index {
 		from = p.match + 1
 	}
-	if index-from >= maxAppendEntries {
+	if index-from >= uint64(r.cfg.Raft.MaxAppend) {
 		return // it is far behind, or dead; it will say that it finds no leader
 	}
 	var before raft.Log

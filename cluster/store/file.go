@@ -76,11 +76,11 @@ var ErrHalfRestored = errors.New("store: a backup was restored on this node, but
 
 // MarkRestore notes on disk that a restore is under way, or that it ended.
 func (s *Stores) MarkRestore(underWay bool) error {
-	if s.Dir == "" {
-		return nil
-	}
 	if underWay {
-		return writeFile(s.Dir, restoreFile, "a backup is being restored")
+		return s.setNote(restoreFile, "a backup is being restored")
+	}
+	if s.Dir == "" {
+		return s.setNote(restoreFile, "")
 	}
 	err := os.Remove(filepath.Join(s.Dir, restoreFile))
 	if err == nil {

@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -62,6 +63,37 @@ type Stores struct {
 // tests. id names the node.
 func Memory(id string) *Stores {
 	return &Stores{ID: id, Log: raft.NewInmemStore(), Stable: newMemoryStable(), Snapshot: &memorySnapshots{}, notes: make(map[string]string)}
+}
+
+// Parts are what stores are made of that are neither files nor plain memory.
+type Parts struct {
+	Log      raft.LogStore
+	Stable   raft.StableStore // a missing key is raftboltdb.ErrKeyNotFound
+	Snapshot raft.SnapshotStore
+	// Notes are what would be small files, by name: what an earlier start left in
+	// Stores.Notes. Nil: a new node.
+	Notes map[string]string
+}
+
+// Of returns the stores of the node id made of parts: a simulator keeps them
+// on a disk of its own.
+func Of(id string, p Parts) (*Stores, error) {
+	if p.Notes[restoreFile] != "" {
+		return nil, ErrHalfRestored
+	}
+	s := &Stores{ID: id, Log: p.Log, Stable: p.Stable, Snapshot: p.Snapshot, notes: maps.Clone(p.Notes)}
+	if s.notes == nil {
+		s.notes = make(map[string]string)
+	}
+	return s, nil
+}
+
+// Notes returns a copy of what stores without a directory keep in place of
+// small files.
+func (s *Stores) Notes() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.notes)
 }
 
 // Close closes the files. The stores must not be used any more.

@@ -3,7 +3,7 @@
 // The simulator and the runs of the real binary write the same history, and the
 // same checkers (jepsen/check) judge it.
 //
-// A Recorder collects it while callers work; Write and Read turn it into JSON
+// A Recorder collects it while callers work; Encode and Decode turn it into JSON
 // lines, one object a line, so that a run can be judged again later.
 //
 //	rec := history.NewRecorder(now)
@@ -54,11 +54,16 @@ const (
 // Op is one call of one client, over all its tries under the same id, from the
 // first sending to the last answer. A client has one call open at a time.
 type Op struct {
-	Number  int           `json:"number"` // in order of Call, from 1
-	Client  int           `json:"client"`
-	Kind    Kind          `json:"kind"`
-	Node    string        `json:"node,omitempty"` // that gave the answer, or was asked last
-	Tries   int           `json:"tries,omitempty"`
+	Number int    `json:"number"` // in order of Call, from 1
+	Client int    `json:"client"`
+	Kind   Kind   `json:"kind"`
+	Node   string `json:"node,omitempty"` // that gave the answer, or was asked last
+	Tries  int    `json:"tries,omitempty"`
+	// Astray is how many of the tries got no answer, or one that says that they
+	// may happen yet. Under one id they have one effect, so they show only in a
+	// renew: each try of it is a command of its own, and one that went astray may
+	// prolong a lease after Return.
+	Astray  int           `json:"astray,omitempty"`
 	Call    time.Duration `json:"call"`
 	Return  time.Duration `json:"return"` // where Outcome is Unknown: when the client gave up
 	Outcome Outcome       `json:"outcome"`
@@ -109,20 +114,24 @@ type Settings struct {
 type Got struct {
 	Token      uint64        `json:"token,omitempty"` // acquire: granted
 	Waited     time.Duration `json:"waited,omitempty"`
-	ExpiresIn  time.Duration `json:"expires_in,omitempty"` // 0: no lease
+	ExpiresIn  time.Duration `json:"expires_in,omitempty"` // 0: no lease; of the Go client: the TTL
 	Granted    []Granted     `json:"granted,omitempty"`
 	Replayed   bool          `json:"replayed,omitempty"`
-	Released   bool          `json:"released,omitempty"` // release
+	Released   bool          `json:"released,omitempty"` // release; the Go client (Index 0) does not tell
 	Cancelled  bool          `json:"cancelled,omitempty"`
 	Reason     string        `json:"reason,omitempty"`      // release: why not
 	Leases     []Renewed     `json:"leases,omitempty"`      // renew
 	RetryAfter time.Duration `json:"retry_after,omitempty"` // denied; -1: not said
 	Ahead      int64         `json:"ahead,omitempty"`       // denied: the largest number of waiters ahead that was named
-	Occupied   int64         `json:"occupied,omitempty"`    // read_limit
-	Waiting    int64         `json:"waiting,omitempty"`     // read_limit
-	State      string        `json:"state,omitempty"`       // read_id
-	Found      bool          `json:"found,omitempty"`       // read_limit, read_id
-	Slots      int64         `json:"slots,omitempty"`       // read_limit
+	// Queued is when (in the run's time) the first answer came that said the
+	// acquire stands in the queue, a 202; 0: none did. From then on its age is
+	// settled: an acquire of the same limits that is called later is younger.
+	Queued   time.Duration `json:"queued,omitempty"`
+	Occupied int64         `json:"occupied,omitempty"` // read_limit
+	Waiting  int64         `json:"waiting,omitempty"`  // read_limit
+	State    string        `json:"state,omitempty"`    // read_id
+	Found    bool          `json:"found,omitempty"`    // read_limit, read_id
+	Slots    int64         `json:"slots,omitempty"`    // read_limit
 }
 
 // Granted is one limit of a grant.

@@ -2,6 +2,15 @@
 // public API, by raw HTTP and by the Go client, and record what they saw. The
 // same workloads run against the simulator and against real processes; they
 // know no more of a cluster than its URLs.
+//
+//	w, _ := workload.Named("semaphore")
+//	err := w.Setup(ctx, env)     // makes its limits
+//	err = w.Run(busy, env)       // until busy ends; mend all faults then
+//	workload.Finish(ctx, env)    // looks for what is left
+//
+// Callers touch nothing but Env: they pass time with package time, draw chance
+// from Env.Rand, and reach the nodes through Env.HTTP. So a run in a
+// testing/synctest bubble is a function of its seed.
 package workload
 
 import (
@@ -19,7 +28,9 @@ type Env struct {
 	URLs   []string          // of all nodes, up or down, n1 first
 	HTTP   http.RoundTripper // how callers reach them
 	Record *history.Recorder
-	Seed   uint64 // of all chance: see Rand
+	// Seed is of all chance: see Rand. Ids are made from it, too: two runs
+	// against one cluster within the time for which it remembers need two seeds.
+	Seed uint64
 	// Clocks is what the Go client of caller i reads; nil: the machine's own.
 	Clocks func(i int) func() client.Clocks
 	// Pause returns how long caller i is to be stopped now, as if its process
@@ -28,10 +39,21 @@ type Env struct {
 	Pause func(i int) time.Duration
 	// Callers is how many there are to be; 0: the workload's own number.
 	Callers int
+	// Patience is how long a caller goes on under one id without an answer;
+	// 0: 45 s, which suits a cluster that remembers for 60 s.
+	Patience time.Duration
 }
 
 // Rand returns caller i's own chance.
 func (e *Env) Rand(i int) *rand.Rand { return rand.New(rand.NewPCG(e.Seed, uint64(i)+1)) }
+
+// patience returns how long a caller goes on under one id without an answer.
+func (e *Env) patience() time.Duration {
+	if e.Patience > 0 {
+		return e.Patience
+	}
+	return 45 * time.Second
+}
 
 // Workload is a kind of traffic.
 type Workload struct {

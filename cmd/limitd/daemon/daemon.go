@@ -20,7 +20,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/limitd/limitd/cluster"
-	"github.com/limitd/limitd/cluster/gossip"
 	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/cmd/limitd/config"
 	"github.com/limitd/limitd/transport/forward"
@@ -42,6 +41,8 @@ type Deps struct {
 	// Registry takes the node's metrics; main gives that of NewRegistry.
 	// Default: a registry of the node's own.
 	Registry *prometheus.Registry
+	// Machine is what the node runs on. Default: this computer.
+	Machine Machine
 }
 
 // Daemon is a running node.
@@ -54,7 +55,7 @@ type Daemon struct {
 	sockets *sockets
 	stores  *store.Stores
 	port    *peer.Port
-	gossip  *gossip.Gossip
+	gossip  Gossip
 	replica *cluster.Replica
 	node    *forward.Node
 	api     *httpapi.API
@@ -79,6 +80,7 @@ func Start(ctx context.Context, cfg config.Config, deps Deps) (*Daemon, error) {
 	if deps.Registry == nil {
 		deps.Registry = prometheus.NewRegistry()
 	}
+	deps.Machine = deps.Machine.real()
 	d := &Daemon{cfg: cfg, deps: deps, log: deps.Logger}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	for _, s := range d.startOrder() {

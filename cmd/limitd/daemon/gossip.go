@@ -10,7 +10,11 @@ import (
 
 // startGossip joins the other nodes. Addresses travel as numbers, so that names
 // are looked up here, once.
-func (d *Daemon) startGossip(ctx context.Context) error {
+func (d *Daemon) startGossip(ctx context.Context) (err error) {
+	if join := d.deps.Machine.Gossip; join != nil {
+		d.gossip, err = join(d.stores.ID)
+		return err
+	}
 	bind, err := resolve(ctx, d.cfg.Gossip.Address)
 	if err != nil {
 		return fmt.Errorf("gossip.address: %w", err)
@@ -19,9 +23,12 @@ func (d *Daemon) startGossip(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("gossip.advertise: %w", err)
 	}
-	d.gossip, err = gossip.Start(gossip.Config{
+	g, err := gossip.Start(gossip.Config{
 		ID: d.stores.ID, Bind: bind, Advertise: advertise, Join: d.cfg.Cluster.RetryJoin, Logger: d.log,
 	})
+	if err == nil { // a nil *Gossip must not become a Gossip
+		d.gossip = g
+	}
 	return err
 }
 

@@ -18,6 +18,7 @@ func (d *Daemon) startHTTP(context.Context) (err error) {
 		Ready:     d.replica.Ready,
 		Classify:  classify,
 		Registry:  d.deps.Registry,
+		Rand:      d.deps.Machine.Rand,
 		Logger:    d.log.Named("http"),
 	})
 	if err != nil {

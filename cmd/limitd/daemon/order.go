@@ -42,7 +42,7 @@ func (d *Daemon) stopOrder() []step {
 }
 
 func (d *Daemon) openSockets(ctx context.Context) (err error) {
-	d.sockets, err = listen(ctx, d.cfg)
+	d.sockets, err = listen(ctx, d.cfg, d.deps.Machine)
 	return err
 }
 

@@ -2,19 +2,22 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 
+	"github.com/hashicorp/raft"
 	"github.com/limitd/limitd/cluster"
-	"github.com/limitd/limitd/cluster/clock"
 	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/transport/forward"
 	"github.com/limitd/limitd/transport/peer"
 )
 
-func (d *Daemon) openStores(context.Context) error {
+func (d *Daemon) openStores(context.Context) (err error) {
+	if open := d.deps.Machine.Stores; open != nil {
+		d.stores, err = open()
+		return err
+	}
 	if d.cfg.Memory {
-		id, err := store.NewID(rand.Reader)
+		id, err := store.NewID(d.deps.Machine.Rand)
 		if err != nil {
 			return err
 		}
@@ -22,7 +25,7 @@ func (d *Daemon) openStores(context.Context) error {
 		return nil
 	}
 	stores, err := store.Open(d.cfg.DataDir, store.Options{
-		Kind: store.Kind(d.cfg.Raft.LogStore), Rand: rand.Reader, Logger: d.log.Named("store"),
+		Kind: store.Kind(d.cfg.Raft.LogStore), Rand: d.deps.Machine.Rand, Logger: d.log.Named("store"),
 		Reserve: store.ReserveSize,
 	})
 	if err != nil {
@@ -35,13 +38,13 @@ func (d *Daemon) openStores(context.Context) error {
 func (d *Daemon) startPeer(context.Context) (err error) {
 	d.port, err = peer.Start(peer.Config{
 		Listener: d.sockets.peer, Advertise: d.sockets.peerAt, NodeID: d.stores.ID,
-		ClusterID: d.clusterID.get, Logger: d.log.Named("peer"),
+		ClusterID: d.clusterID.get, Dial: d.deps.Machine.Dial, Logger: d.log.Named("peer"),
 	})
 	return err
 }
 
 func (d *Daemon) startReplica(context.Context) error {
-	r, err := cluster.Start(cluster.Config{
+	c := cluster.Config{
 		Node: cluster.Identity{
 			Name: d.cfg.Name, Peer: d.sockets.peerAt, HTTP: d.sockets.httpAt,
 			Version: d.deps.Version, NonVoter: d.cfg.Cluster.Role == "nonvoter",
@@ -56,11 +59,16 @@ func (d *Daemon) startReplica(context.Context) error {
 		Stores:   d.stores,
 		Streams:  d.port.Raft(),
 		Gossip:   d.gossip,
-		Clock:    clock.New(),
-		Rand:     rand.Reader,
+		Clock:    d.deps.Machine.Clock,
+		Rand:     d.deps.Machine.Rand,
 		Settings: d.cfg.Limits.Settings(),
 		Fatal:    d.deps.Fatal,
-	})
+	}
+	if carry := d.deps.Machine.Transport; carry != nil {
+		c.Transport = carry(raft.ServerID(d.stores.ID), raft.ServerAddress(d.sockets.peerAt))
+	}
+	d.deps.Machine.Tune(&c)
+	r, err := cluster.Start(c)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,8 @@ package daemon
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/limitd/limitd/cmd/limitd/config"
@@ -63,8 +61,12 @@ func (d *Daemon) seed(ctx context.Context, l config.Limit) error {
 	if err != nil {
 		return fmt.Errorf("limit %q: %w", l.Name, err)
 	}
+	id, err := d.deps.Machine.text()
+	if err != nil {
+		return fmt.Errorf("make an id: %w", err)
+	}
 	answer, err := d.node.Run(ctx, command.Command{
-		Header: command.Header{ID: "n/" + strings.ToLower(rand.Text())},
+		Header: command.Header{ID: "n/" + id},
 		Op:     &command.PutLimit{Name: l.Name, Settings: settings, Mode: command.PutCreate},
 	}, 0)
 	if err != nil {

@@ -19,18 +19,17 @@ type sockets struct {
 	httpAt, peerAt string // what the others are told
 }
 
-func listen(ctx context.Context, c config.Config) (s *sockets, err error) {
+func listen(ctx context.Context, c config.Config, m Machine) (s *sockets, err error) {
 	s = &sockets{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	var lc net.ListenConfig
-	if s.http, err = lc.Listen(ctx, "tcp", c.HTTP.Address); err != nil {
+	if s.http, err = m.Listen(ctx, c.HTTP.Address); err != nil {
 		return s, fmt.Errorf("listen for clients (http.address): %w", err)
 	}
-	if s.peer, err = lc.Listen(ctx, "tcp", c.Peer.Address); err != nil {
+	if s.peer, err = m.Listen(ctx, c.Peer.Address); err != nil {
 		return s, fmt.Errorf("listen for other nodes (peer.address): %w", err)
 	}
 	s.peerAt = advertised(c.Peer, s.peer.Addr(), "")

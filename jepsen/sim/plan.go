@@ -1,0 +1,108 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/limitd/limitd/cmd/limitd/config"
+	"github.com/limitd/limitd/jepsen/history"
+	"github.com/limitd/limitd/jepsen/workload"
+)
+
+// Plan is all that is decided before a run: it follows from the seed, and the
+// run follows from it.
+type Plan struct {
+	Seed     uint64
+	Nodes    int // that form the cluster
+	Workload string
+	Callers  int
+	Duration time.Duration // of the part with callers and faults
+
+	SnapshotInterval  time.Duration
+	SnapshotThreshold int64
+	MaxAppend         int
+	TrailingLogs      int64
+	Patience          time.Duration // of waiters (semantics.md A2)
+
+	Faults []Fault // in the order of their beginning
+}
+
+// Choice is what a command line decides in place of the seed. The zero Choice
+// decides nothing.
+type Choice struct {
+	Workload string
+	Nodes    int
+	Duration time.Duration
+	Callers  int
+	Keep     []int // of the faults, by their place in the schedule; nil: all
+}
+
+// NewPlan returns the plan of a seed.
+func NewPlan(seed uint64, c Choice) Plan {
+	dice := rand.New(rand.NewPCG(seed, 0x706c616e))
+	all := workload.All()
+	p := Plan{
+		Seed: seed, Nodes: pick(dice, 3, 3, 3, 5), Workload: all[dice.IntN(len(all))].Name,
+		Callers: 6 + dice.IntN(7), Duration: 20 * time.Second,
+		SnapshotInterval: between(dice, time.Second, 5*time.Second), SnapshotThreshold: int64(50 + dice.IntN(250)),
+		MaxAppend: pick(dice, 8, 16, 64), Patience: pick(dice, time.Second, 3*time.Second, 10*time.Second),
+	}
+	p.TrailingLogs = int64(p.MaxAppend * pick(dice, 8, 12, 30))
+	or(&p.Workload, c.Workload)
+	or(&p.Nodes, c.Nodes)
+	or(&p.Callers, c.Callers)
+	or(&p.Duration, c.Duration)
+	p.Faults = schedule(dice, p)
+	if c.Keep != nil {
+		p.Faults = only(p.Faults, c.Keep)
+	}
+	return p
+}
+
+// only returns the faults at the given places.
+func only(faults []Fault, keep []int) (list []Fault) {
+	for i, f := range faults {
+		if slices.Contains(keep, i) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// or puts a choice, where there is one, in the place of what the seed gave.
+func or[T comparable](field *T, choice T) {
+	var none T
+	if choice != none {
+		*field = choice
+	}
+}
+
+func pick[T any](dice *rand.Rand, list ...T) T { return list[dice.IntN(len(list))] }
+
+func between(dice *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(dice.Int64N(int64(most-least)))
+}
+
+// clockError bounds how far the rates of clocks are off.
+const clockError = 0.004
+
+// run describes the run for the history.
+func (p Plan) run() history.Run {
+	limits := config.Default("").Limits
+	return history.Run{
+		Instrument: "sim", Workload: p.Workload, Nemesis: "schedule", Seed: p.Seed, Nodes: p.Nodes, Duration: p.Duration,
+		MaxBackdate: limits.MaxBackdate, Remember: limits.Remember, ClockError: clockError,
+	}
+}
+
+// config returns the configuration of a node.
+func (p Plan) config(name string) config.Config {
+	c := config.Default(name)
+	c.Memory = true
+	c.HTTP.Address, c.Peer.Address, c.Gossip.Address = name+":7480", name+":7481", name+":7482"
+	c.Cluster.BootstrapExpect = int64(p.Nodes)
+	c.Raft.SnapshotInterval, c.Raft.SnapshotThreshold, c.Raft.TrailingLogs = p.SnapshotInterval, p.SnapshotThreshold, p.TrailingLogs
+	c.Limits.Patience = p.Patience
+	return c
+}

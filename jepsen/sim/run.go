@@ -1,0 +1,110 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"time"
+
+	"github.com/limitd/limitd/client"
+	"github.com/limitd/limitd/jepsen/check"
+	"github.com/limitd/limitd/jepsen/history"
+	"github.com/limitd/limitd/jepsen/workload"
+)
+
+// Options say how a run is watched. They do not change it.
+type Options struct {
+	Log io.Writer // gets the nodes' logs; nil: nobody
+}
+
+// Result is what came of a run.
+type Result struct {
+	Plan       Plan
+	History    *history.History
+	Violations []check.Violation
+	Counts     map[string]int // of what happened, by name
+	Records    uint64         // in the log
+	Lived      time.Duration  // fake time
+	Hash       uint64         // of the history: equal runs have equal hashes
+}
+
+// setupTime is how long a workload may take to make its limits.
+const setupTime = time.Minute
+
+// Run runs a plan in the synctest bubble of the caller. Goroutines of dead
+// processes may be left when it returns: the caller ends the process.
+func Run(p Plan, o Options) Result {
+	c := newCluster(p, o)
+	w, ok := workload.Named(p.Workload)
+	if !ok {
+		c.convict("simulator", "none", fmt.Sprintf("there is no workload %q", p.Workload))
+		return c.result()
+	}
+	for _, n := range c.members() {
+		n.start()
+	}
+	env := c.env()
+	ctx := context.Background()
+	if err := c.setup(ctx, w, env); err != nil {
+		c.convict("simulator", "availability", fmt.Sprintf("the cluster did not come up: %v", err))
+		return c.result()
+	}
+	busy, cancel := context.WithTimeout(ctx, p.Duration)
+	defer cancel()
+	watch, unwatch := context.WithCancel(ctx)
+	go workload.WatchLeader(watch, env)
+	faults := c.inject(busy)
+	err := w.Run(busy, env)
+	cancel()
+	<-faults
+	unwatch()
+	if err != nil {
+		c.convict("simulator", "workload", fmt.Sprintf("the workload ended: %v", err))
+	}
+	workload.Finish(ctx, env)
+	return c.result()
+}
+
+func (c *Cluster) setup(ctx context.Context, w workload.Workload, env *workload.Env) error {
+	ctx, cancel := context.WithTimeout(ctx, setupTime)
+	defer cancel()
+	return w.Setup(ctx, env)
+}
+
+// env returns where the callers work.
+func (c *Cluster) env() *workload.Env {
+	return &workload.Env{
+		URLs: c.urls(), HTTP: c.http, Record: c.record, Seed: c.plan.Seed, Callers: c.plan.Callers, Clocks: c.clocks,
+	}
+}
+
+// clocks returns the clocks of a caller: they run at a rate of their own.
+func (c *Cluster) clocks(i int) func() client.Clocks {
+	began, rate := time.Now(), 1+clockError*float64(i%3-1)
+	return func() client.Clocks {
+		passed := int64(float64(time.Since(began)) * rate)
+		return client.Clocks{passed, passed}
+	}
+}
+
+// result judges what happened.
+func (c *Cluster) result() Result {
+	h := c.record.History()
+	r := Result{Plan: c.plan, History: h, Lived: time.Since(c.began), Hash: hash(h)}
+	_, r.Records = c.applied.Heard()
+	c.mu.Lock()
+	r.Violations, r.Counts = append(r.Violations, c.violations...), c.counts
+	c.mu.Unlock()
+	r.Violations = append(r.Violations, c.applied.Violations()...)
+	return r
+}
+
+// hash returns a number that tells histories apart.
+func hash(h *history.History) uint64 {
+	f := fnv.New64a()
+	if err := history.Encode(f, h); err != nil { // never: nothing fails here
+		panic(err)
+	}
+	return f.Sum64()
+}

@@ -1,0 +1,53 @@
+package workload
+
+import (
+	"context"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/history"
+)
+
+// queueWorkload is waiters of one limit, whose order is looked at.
+func queueWorkload() Workload {
+	return Workload{
+		Name: "queue", What: "callers queue for two slots through all nodes; some are cancelled, hang up, only try, or want both",
+		Setup: setup(queueLimits()...),
+		Run:   crew(12, all(queueStep)),
+	}
+}
+
+func queueLimits() []named { return []named{plain("fifo", 2)} }
+
+// queueStep stands in the queue once.
+func queueStep(ctx context.Context, c *caller) {
+	ask := history.Ask{Limits: slots("fifo", 1), Wait: 8 * time.Second, TTL: 2 * time.Second}
+	switch n := c.chance.IntN(100); {
+	case n < 10: // a newcomer, that must not overtake
+		ask.Wait = 0
+	case n < 18: // one that smaller ones must not overtake
+		ask.Limits = slots("fifo", 2)
+	case n < 20:
+		c.hangUp(ctx, ask)
+		return
+	case n < 24: // one whose patience ends
+		ask.Wait = c.between(20*time.Millisecond, 400*time.Millisecond)
+	}
+	op := c.acquireAndCancel(ctx, ask, 12)
+	if !op.IsGrant() {
+		sleep(ctx, c.between(5*time.Millisecond, 60*time.Millisecond))
+		return
+	}
+	sleep(ctx, c.between(5*time.Millisecond, 30*time.Millisecond))
+	c.release(ctx, op.Token)
+}
+
+// hangUp asks, goes away after a moment, and never comes back under that id.
+// What it is granted ends by its TTL.
+func (c *caller) hangUp(ctx context.Context, ask history.Ask) {
+	ask.Abandoned, ask.Linger, ask.TTL = true, time.Second, time.Second
+	call, cancel := context.WithTimeout(ctx, c.between(50*time.Millisecond, 500*time.Millisecond))
+	defer cancel()
+	if op := c.acquireOnly(call, ask); op.IsGrant() {
+		c.release(ctx, op.Token)
+	}
+}

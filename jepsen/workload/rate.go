@@ -1,0 +1,73 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/history"
+)
+
+// rateWorkload is every way to use limits that decay.
+func rateWorkload() Workload {
+	return Workload{
+		Name: "rate", What: "callers try and wait at limits with odd rates, release early, and combine them with a plain one",
+		Setup: setup(rateLimits()...),
+		Run:   crew(10, all(rateStep)),
+	}
+}
+
+func rateLimits() []named {
+	return []named{
+		decaying("r7s", 5, 7, time.Second),
+		decaying("r20m", 4, 20, time.Minute),
+		decaying("r2.5s", 3, 5, 2*time.Second),
+		decaying("r40s", 8, 40, time.Second),
+		plain("beside", 4),
+	}
+}
+
+// decays names the limits of rateLimits that decay.
+func decays() []string { return []string{"r7s", "r20m", "r2.5s", "r40s"} }
+
+// rateStep asks once.
+func rateStep(ctx context.Context, c *caller) {
+	name := pick(c, decays()...)
+	ask := history.Ask{Limits: rate(name, 1+c.chance.Int64N(2)), TTL: 2 * time.Second}
+	switch n := c.chance.IntN(100); {
+	case n < 20:
+		ask.Wait = c.between(100*time.Millisecond, 3*time.Second)
+	case n < 40: // slots with an owner, that may give back what has not decayed
+		ask.Limits[0].Rate = false
+	case n < 60:
+		ask.Limits = append(ask.Limits, history.Want{Name: "beside", Slots: 1})
+		ask.Wait = c.upTo(time.Second)
+	}
+	op := c.acquire(ctx, ask)
+	switch {
+	case op.IsDenial() && op.RetryAfter > 0 && op.RetryAfter < 500*time.Millisecond && c.oneIn(3):
+		sleep(ctx, op.RetryAfter) // it is exact where only decay helps
+	case !op.IsGrant() || op.ExpiresIn == 0:
+		sleep(ctx, c.between(5*time.Millisecond, 60*time.Millisecond))
+	default:
+		sleep(ctx, c.upTo(300*time.Millisecond))
+		c.giveBack(ctx, op)
+	}
+}
+
+// Oversupply is callers who wait for one decaying limit alone, more of them
+// than it lets through: it must admit exactly its rate. The callers should be
+// so many that somebody always waits: more than num slots per the given time
+// lets through in a second.
+func Oversupply(slots int64, num uint64, per time.Duration, callers int) Workload {
+	limit := decaying("rate", slots, num, per)
+	return Workload{
+		Name: "rate-oversupply", What: fmt.Sprintf("callers always wait for a limit of %d slots, of which %s decay", slots, rateText(num, per)),
+		Setup: setup(limit),
+		Run:   crew(callers, all(oversupplyStep)),
+	}
+}
+
+func oversupplyStep(ctx context.Context, c *caller) {
+	c.acquire(ctx, history.Ask{Limits: rate("rate", 1), Wait: 10 * time.Second})
+}

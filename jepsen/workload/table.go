@@ -1,0 +1,30 @@
+package workload
+
+import "time"
+
+// All returns all workloads.
+func All() []Workload {
+	return []Workload{
+		semaphoreWorkload(),
+		multiWorkload(),
+		leasesWorkload(),
+		Oversupply(10, 50, time.Second, 75),
+		rateWorkload(),
+		queueWorkload(),
+		retriesWorkload(),
+		adminWorkload(),
+		numberedWorkload(),
+		renewalsWorkload(),
+		mixedWorkload(),
+	}
+}
+
+// Named returns the workload of that name.
+func Named(name string) (Workload, bool) {
+	for _, w := range All() {
+		if w.Name == name {
+			return w, true
+		}
+	}
+	return Workload{}, false
+}
