@@ -1,0 +1,64 @@
+package check
+
+import (
+	"math"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/history"
+)
+
+// forever is beyond every instant of a run.
+const forever = time.Duration(math.MaxInt64)
+
+// cut divides a history at the restores of a backup, and gathers the facts of
+// each part: cluster time, leases, limits and remembered ids start anew from
+// what the backup had, which a history does not tell. What was under way during
+// a restore, or may still come from before it, is of unknown outcome in the
+// parts on both sides.
+func cut(h *history.History) []*facts {
+	var eras []*facts
+	from := time.Duration(math.MinInt64)
+	for i := range h.Ops {
+		if o := &h.Ops[i]; o.Kind == history.Restore && o.Outcome != history.Refused && o.Call >= from {
+			eras = append(eras, part(h, from, o.Call))
+			if from = end(o); from == forever {
+				return eras
+			}
+		}
+	}
+	return append(eras, part(h, from, forever))
+}
+
+// end is when an op is over for certain.
+func end(o *history.Op) time.Duration {
+	if o.Outcome == history.Unknown {
+		return forever
+	}
+	return o.Return
+}
+
+// part gathers the facts of what lies between two instants.
+func part(h *history.History, from, to time.Duration) *facts {
+	p := &history.History{Run: h.Run, Faults: h.Faults}
+	for _, o := range h.Ops {
+		switch {
+		case o.Call >= to || o.Kind == history.Restore || o.Kind == history.Save:
+			continue
+		case o.Kind == history.Put && o.Call < from:
+			o.Outcome = history.Unknown // any settings of before may be the backup's
+		case end(&o) < from || o.Outcome == history.Refused:
+			continue
+		}
+		if o.Call < from || o.Return >= to {
+			o.Outcome, o.Index, o.Got = history.Unknown, 0, history.Got{}
+		}
+		p.Ops = append(p.Ops, o)
+	}
+	for _, b := range h.Beliefs {
+		if b.From >= from && b.From < to {
+			b.To = min(b.To, to)
+			p.Beliefs = append(p.Beliefs, b)
+		}
+	}
+	return gather(p, from < 0)
+}

@@ -1,0 +1,147 @@
+package check
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/limitd/limitd/jepsen/history"
+)
+
+// tally sums up what spans of the log hold at an index.
+type tally struct {
+	begun, ended []weight
+}
+
+// weight is a number at an index; once a tally is closed, the sum up to it.
+type weight struct {
+	index uint64
+	sum   int64
+}
+
+// add notes that n is held from an index on, and up to another, not included.
+func (t *tally) add(from, to uint64, n int64) {
+	if from < to && n != 0 {
+		t.begun = append(t.begun, weight{from, n})
+		t.ended = append(t.ended, weight{to, n})
+	}
+}
+
+// close ends the noting.
+func (t *tally) close() {
+	for _, list := range [][]weight{t.begun, t.ended} {
+		slices.SortFunc(list, func(x, y weight) int { return compare(x.index, y.index) })
+		for i := 1; i < len(list); i++ {
+			list[i].sum += list[i-1].sum
+		}
+	}
+}
+
+// at returns what is held at an index.
+func (t *tally) at(index uint64) int64 { return upTo(t.begun, index) - upTo(t.ended, index) }
+
+func upTo(list []weight, index uint64) int64 {
+	i := sort.Search(len(list), func(i int) bool { return list[i].index > index })
+	if i == 0 {
+		return 0
+	}
+	return list[i-1].sum
+}
+
+// room is what may be, and what must be, occupied of a limit, and who may and
+// who must wait for it, at any index.
+type room struct {
+	least, most               tally // slots
+	leastWaiting, mostWaiting tally // acquires
+}
+
+// room replays everything that names a limit without decay.
+func (f *facts) room(l *limit) *room {
+	m := &room{}
+	for _, g := range l.grants {
+		t := g.takesOf(l.name)
+		if !t.Counted {
+			continue
+		}
+		m.most.add(g.lo, g.frees(f, l), t.Slots)
+		m.least.add(g.hi, g.holds(f, l), t.Slots)
+	}
+	for _, a := range f.acts {
+		n, named := wants(a.Op, l.name)
+		if a.Kind != history.Acquire || !named {
+			continue
+		}
+		r := f.asked[a.ID]
+		if r == nil && a.Outcome != history.OK || r != nil && r.acquires[0] == a && len(r.grants) == 0 {
+			m.most.add(a.lo, f.mayHoldUntil(a), n)
+		}
+		if a.Wait > 0 && (r == nil || r.acquires[0] == a) {
+			m.mostWaiting.add(a.lo, f.over(a), 1)
+			if from, to := f.waitsFor(a, r); from < to {
+				m.leastWaiting.add(from, to, 1)
+			}
+		}
+	}
+	for _, t := range []*tally{&m.least, &m.most, &m.leastWaiting, &m.mostWaiting} {
+		t.close()
+	}
+	return m
+}
+
+// mayHoldUntil is how long an acquire that nobody knows a grant of may hold
+// slots.
+func (f *facts) mayHoldUntil(a *act) uint64 {
+	if a.Outcome == history.Refused && a.Astray == 0 {
+		return 0
+	}
+	if r := f.asked[a.ID]; r != nil {
+		return r.mayHoldUntil()
+	}
+	return never
+}
+
+// mayHoldUntil is the index from which no grant of the id holds anything, for
+// certain; 0 where none ever was.
+func (r *request) mayHoldUntil() uint64 {
+	at, sent := r.closed(), false
+	for _, a := range r.acquires {
+		switch {
+		case a.Outcome == history.OK && isDenied(a.Code):
+			return 0
+		case a.Outcome != history.Refused && (!isOver(a.Op) || a.Code == "lease_ended" || a.Code == "cancelled"):
+			sent = true
+		}
+	}
+	if !sent {
+		return 0
+	}
+	return at
+}
+
+// isDenied tells that an id was never granted, and never will be.
+func isDenied(code string) bool {
+	return code == "denied" || code == "wait_expired" || code == "limit_deleted"
+}
+
+// waitsFor is the span in which an acquire that was granted in the end stood in
+// the queue for certain.
+func (f *facts) waitsFor(a *act, r *request) (from, to uint64) {
+	g := r.single()
+	queued := f.queuedAt(a)
+	if g == nil || queued == never {
+		return 0, 0
+	}
+	return queued, g.lo
+}
+
+// queuedAt is an index at which an acquire stands in the queue for certain, if
+// that has not ended by then.
+func (f *facts) queuedAt(a *act) uint64 {
+	if a.Queued == 0 {
+		return never
+	}
+	at := f.later.after(a.Queued)
+	if at == never {
+		return never
+	}
+	return at - 1
+}
