@@ -64,7 +64,8 @@ func (f *facts) noteAcquire(a *act) {
 
 // noteEnd takes in a release, cancel or force.
 func (f *facts) noteEnd(a *act) {
-	did := a.Outcome == history.Unknown || a.Outcome == history.OK && (a.Released || a.Cancelled || a.Kind == history.Force && a.Code == "" || a.Tries > 1)
+	untold := a.Tries > 1 || a.Index == 0 // what an earlier try did, or one of the Go client
+	did := a.Outcome == history.Unknown || a.Outcome == history.OK && (a.Released || a.Cancelled || a.Kind == history.Force && a.Code == "" || untold)
 	for _, g := range f.about(a) {
 		if did {
 			g.enders = append(g.enders, a)

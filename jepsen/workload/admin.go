@@ -12,7 +12,7 @@ func adminWorkload() Workload {
 	return Workload{
 		Name: "admin", What: "two operators make, resize, toggle, delete and reset limits while callers acquire them",
 		Setup: setup(adminLimits()...),
-		Run: crew(10, func(i int) step {
+		Run: crew(12, func(i int) step {
 			if i < 2 {
 				return operatorStep
 			}
@@ -45,7 +45,7 @@ func operatorStep(ctx context.Context, c *caller) {
 
 // anySettings returns settings, mostly ones that limit something.
 func (c *caller) anySettings() history.Settings {
-	s := history.Settings{Slots: c.chance.Int64N(6), Inactive: c.oneIn(6), Shadow: c.oneIn(8)}
+	s := history.Settings{Slots: pick[int64](c, 0, 1, 2, 2, 3, 3, 4, 5), Inactive: c.oneIn(6), Shadow: c.oneIn(8)}
 	switch c.chance.IntN(8) {
 	case 0, 1:
 		s.RateNum, s.RatePer = pick[uint64](c, 5, 20, 33), time.Second

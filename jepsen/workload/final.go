@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -24,37 +25,34 @@ const finalCaller = 900
 
 // Finish waits, after all faults are mended and all callers are gone, until
 // nothing is held, nothing waits and nothing is occupied, has all nodes digest
-// their state, and records what it found. What does not come within a while is
-// recorded as it is: the judge decides what that means.
+// their state, and records what it found. What does not come in time is
+// recorded as it is, for the judge; Final.Error says only that nobody could be
+// asked.
 func Finish(ctx context.Context, e *Env) {
-	ctx, cancel := context.WithTimeout(ctx, finalTime)
-	defer cancel()
 	c := newCaller(e, finalCaller)
 	final := history.Final{Limits: map[string]int64{}}
-	for {
+	rest := c.persist(ctx, finalTime, func(ctx context.Context) (bool, error) {
 		err := c.look(ctx, &final)
-		if err == nil && final.Leases == 0 && final.Waiting == 0 && free(final.Limits) {
-			break
-		}
-		if !sleep(ctx, finalEvery) {
-			final.Error = fmt.Sprintf("the cluster did not come to rest: %d leases, %d waiters, occupied %v (%v)", final.Leases, final.Waiting, final.Limits, err)
-			break
-		}
-	}
-	// The digests are looked for even where there is no rest, or no time left.
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), finalTime/3)
-	defer cancel()
-	for {
-		err := c.verify(ctx, &final)
-		if err == nil {
-			break
-		}
-		if !sleep(ctx, finalEvery) {
-			final.Error += fmt.Sprintf(" no equal digests of all nodes: %v", err)
-			break
-		}
+		return final.Leases == 0 && final.Waiting == 0 && free(final.Limits), err
+	})
+	equal := c.persist(ctx, finalTime/3, func(ctx context.Context) (bool, error) { return c.verify(ctx, &final) })
+	if err := errors.Join(rest, equal); err != nil {
+		final.Error = err.Error()
 	}
 	e.Record.Final(final)
+}
+
+// persist looks until it is good, or time is over; then it returns the last
+// look's error.
+func (c *caller) persist(ctx context.Context, most time.Duration, look func(context.Context) (good bool, err error)) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for {
+		good, err := look(ctx)
+		if good && err == nil || !sleep(ctx, finalEvery) {
+			return err
+		}
+	}
 }
 
 func free(occupied map[string]int64) bool {
@@ -85,12 +83,12 @@ func (c *caller) look(ctx context.Context, final *history.Final) error {
 	return nil
 }
 
-// verify has all nodes digest their state at one record. Its error says that
-// some lack, or differ.
-func (c *caller) verify(ctx context.Context, final *history.Final) error {
+// verify has all nodes digest their state at one record, and tells whether all
+// did, and have the same.
+func (c *caller) verify(ctx context.Context, final *history.Final) (bool, error) {
 	var v wire.Verification
 	if err := c.ask(ctx, http.MethodPost, "/v1/cluster/verify", &v); err != nil {
-		return err
+		return false, err
 	}
 	final.Index, final.Nodes = v.Index, nil
 	for _, name := range slices.Sorted(maps.Keys(v.Digests)) {
@@ -99,13 +97,7 @@ func (c *caller) verify(ctx context.Context, final *history.Final) error {
 	for _, name := range slices.Sorted(slices.Values(v.Missing)) {
 		final.Nodes = append(final.Nodes, history.FinalNode{Name: name})
 	}
-	switch {
-	case len(v.Missing) > 0 || len(v.Digests) < len(c.env.URLs):
-		return fmt.Errorf("%d of %d nodes gave one", len(v.Digests), len(c.env.URLs))
-	case !v.Equal:
-		return fmt.Errorf("they differ: %v", v.Digests)
-	}
-	return nil
+	return v.Equal && len(v.Missing) == 0 && len(v.Digests) >= len(c.env.URLs), nil
 }
 
 // ask asks any node, outside of the history, and decodes a 200.

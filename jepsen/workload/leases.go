@@ -19,14 +19,14 @@ func leasesWorkload() Workload {
 		Setup: setup(leasesLimits()...),
 		Run: func(ctx context.Context, e *Env) error {
 			store := newResource(e.Record)
-			return crew(9, func(int) step { return holderStep(ctx, store) })(ctx, e)
+			return crew(16, func(int) step { return holderStep(ctx, store) })(ctx, e)
 		},
 	}
 }
 
 func leasesLimits() []named {
 	return []named{
-		plain(mutexLimit, 1), plain("pair", 2),
+		plain(mutexLimit, 1), plain("crew", 3),
 		{"gpu", history.Settings{Slots: 3, Numbered: true}},
 	}
 }
@@ -49,8 +49,8 @@ func holderStep(busy context.Context, store *resource) step {
 // hold takes one lease, works under it, and gives it back, or crashes.
 func (h *holder) hold(ctx context.Context) {
 	r := client.Request{
-		Limits: client.Slots{pick(h.caller, mutexLimit, "pair", "gpu"): 1},
-		Wait:   h.between(0, 4*time.Second), TTL: h.between(time.Second, 3*time.Second),
+		Limits: client.Slots{pick(h.caller, mutexLimit, "crew", "gpu"): 1},
+		Wait:   pick(h.caller, 0, h.upTo(time.Second), h.upTo(4*time.Second)), TTL: h.between(time.Second, 3*time.Second),
 		Manual: h.oneIn(8),
 	}
 	if h.oneIn(4) {
@@ -63,11 +63,11 @@ func (h *holder) hold(ctx context.Context) {
 	lease, op := h.acquire(asking, r)
 	cancel()
 	if lease == nil {
-		sleep(ctx, h.between(5*time.Millisecond, 100*time.Millisecond))
+		sleep(ctx, h.between(5*time.Millisecond, 50*time.Millisecond))
 		return
 	}
-	work := h.upTo(50 * time.Millisecond)
-	if h.oneIn(8) { // it outlives its TTL
+	work := h.upTo(30 * time.Millisecond)
+	if h.oneIn(16) { // it outlives its TTL
 		work = h.between(r.TTL/2, 2*r.TTL)
 	}
 	h.believe(ctx, lease, op, work)
@@ -77,7 +77,7 @@ func (h *holder) hold(ctx context.Context) {
 // end gives a lease back, or crashes: then a new process comes, which may know
 // the old one's id, and goes on under it.
 func (h *holder) end(ctx context.Context, lease *client.Lease, r client.Request) {
-	if !h.oneIn(12) {
+	if !h.oneIn(30) {
 		h.release(ctx, lease)
 		return
 	}

@@ -13,7 +13,7 @@ func multiWorkload() Workload {
 	return Workload{
 		Name: "multi", What: "callers acquire two to four of six limits at once, with different sizes, wait and cancel",
 		Setup: setup(multiLimits()...),
-		Run:   crew(10, all(multiStep)),
+		Run:   crew(12, all(multiStep)),
 	}
 }
 
@@ -34,10 +34,10 @@ func multiStep(ctx context.Context, c *caller) {
 	}
 	op := c.acquireAndCancel(ctx, ask, 10)
 	if !op.IsGrant() {
-		sleep(ctx, c.between(5*time.Millisecond, 60*time.Millisecond))
+		sleep(ctx, c.between(5*time.Millisecond, 40*time.Millisecond))
 		return
 	}
-	sleep(ctx, c.upTo(50*time.Millisecond))
+	sleep(ctx, c.upTo(30*time.Millisecond))
 	c.giveBack(ctx, op)
 }
 

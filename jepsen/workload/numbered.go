@@ -12,7 +12,7 @@ func numberedWorkload() Workload {
 	return Workload{
 		Name: "numbered", What: "callers acquire one to three of four numbered slots, and are told which",
 		Setup: setup(numberedLimits()...),
-		Run:   crew(8, all(numberedStep)),
+		Run:   crew(10, all(numberedStep)),
 	}
 }
 
@@ -23,13 +23,13 @@ func numberedLimits() []named {
 func numberedStep(ctx context.Context, c *caller) {
 	ask := history.Ask{Limits: slots("num", 1+c.chance.Int64N(3)), TTL: c.between(time.Second, 2*time.Second)}
 	if c.oneIn(2) {
-		ask.Wait = c.between(100*time.Millisecond, 3*time.Second)
+		ask.Wait = c.between(100*time.Millisecond, 2*time.Second)
 	}
 	op := c.acquireAndCancel(ctx, ask, 12)
 	if !op.IsGrant() {
-		sleep(ctx, c.between(5*time.Millisecond, 60*time.Millisecond))
+		sleep(ctx, c.between(5*time.Millisecond, 40*time.Millisecond))
 		return
 	}
-	sleep(ctx, c.upTo(50*time.Millisecond))
+	sleep(ctx, c.upTo(30*time.Millisecond))
 	c.giveBack(ctx, op)
 }

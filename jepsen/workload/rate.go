@@ -13,7 +13,7 @@ func rateWorkload() Workload {
 	return Workload{
 		Name: "rate", What: "callers try and wait at limits with odd rates, release early, and combine them with a plain one",
 		Setup: setup(rateLimits()...),
-		Run:   crew(10, all(rateStep)),
+		Run:   crew(14, all(rateStep)),
 	}
 }
 
@@ -36,19 +36,19 @@ func rateStep(ctx context.Context, c *caller) {
 	ask := history.Ask{Limits: rate(name, 1+c.chance.Int64N(2)), TTL: 2 * time.Second}
 	switch n := c.chance.IntN(100); {
 	case n < 20:
-		ask.Wait = c.between(100*time.Millisecond, 3*time.Second)
+		ask.Wait = c.between(50*time.Millisecond, 2*time.Second)
 	case n < 40: // slots with an owner, that may give back what has not decayed
 		ask.Limits[0].Rate = false
 	case n < 60:
 		ask.Limits = append(ask.Limits, history.Want{Name: "beside", Slots: 1})
-		ask.Wait = c.upTo(time.Second)
+		ask.Wait = c.upTo(400 * time.Millisecond)
 	}
 	op := c.acquire(ctx, ask)
 	switch {
 	case op.IsDenial() && op.RetryAfter > 0 && op.RetryAfter < 500*time.Millisecond && c.oneIn(3):
 		sleep(ctx, op.RetryAfter) // it is exact where only decay helps
 	case !op.IsGrant() || op.ExpiresIn == 0:
-		sleep(ctx, c.between(5*time.Millisecond, 60*time.Millisecond))
+		sleep(ctx, c.between(5*time.Millisecond, 40*time.Millisecond))
 	default:
 		sleep(ctx, c.upTo(300*time.Millisecond))
 		c.giveBack(ctx, op)
@@ -64,9 +64,16 @@ func Oversupply(slots int64, num uint64, per time.Duration, callers int) Workloa
 	return Workload{
 		Name: "rate-oversupply", What: fmt.Sprintf("callers always wait for a limit of %d slots, of which %s decay", slots, rateText(num, per)),
 		Setup: setup(limit),
-		Run:   crew(callers, all(oversupplyStep)),
+		Run: func(ctx context.Context, e *Env) error {
+			// All slots at once: the limit must not be empty again before all wait.
+			newCaller(e, fillingCaller).acquire(ctx, history.Ask{Limits: rate(limit.name, slots)})
+			return crew(callers, all(oversupplyStep))(ctx, e)
+		},
 	}
 }
+
+// fillingCaller is the number of the caller that fills the limit at first.
+const fillingCaller = 902
 
 func oversupplyStep(ctx context.Context, c *caller) {
 	c.acquire(ctx, history.Ask{Limits: rate("rate", 1), Wait: 10 * time.Second})

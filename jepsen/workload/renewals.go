@@ -12,11 +12,11 @@ func renewalsWorkload() Workload {
 	return Workload{
 		Name: "renewals", What: "callers renew several leases in one call, to other ends, shortly before they end and after",
 		Setup: setup(renewalsLimits()...),
-		Run:   crew(8, all(renewalsStep)),
+		Run:   crew(12, all(renewalsStep)),
 	}
 }
 
-func renewalsLimits() []named { return []named{plain("ren", 16)} }
+func renewalsLimits() []named { return []named{plain("ren", 24)} }
 
 // renewalsStep is the life of a few leases.
 func renewalsStep(ctx context.Context, c *caller) {
@@ -34,13 +34,13 @@ func renewalsStep(ctx context.Context, c *caller) {
 		return
 	}
 	for range 1 + c.chance.IntN(4) {
-		switch c.chance.IntN(8) {
+		switch c.chance.IntN(16) {
 		case 0: // shortly before an end
 			sleep(ctx, max(0, shortest-c.between(0, 120*time.Millisecond)))
 		case 1: // after it
 			sleep(ctx, shortest+c.upTo(120*time.Millisecond))
 		default:
-			sleep(ctx, c.upTo(100*time.Millisecond))
+			sleep(ctx, c.upTo(60*time.Millisecond))
 		}
 		ttl := pick(c, 0, time.Second, 1500*time.Millisecond, 3*time.Second)
 		c.renew(ctx, ttl, tokens...)

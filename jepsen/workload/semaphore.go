@@ -42,7 +42,7 @@ func semaphoreStep(ctx context.Context, c *caller) {
 // giveBack ends a grant in one of the ways that there are.
 func (c *caller) giveBack(ctx context.Context, op history.Op) {
 	switch n := c.chance.IntN(100); {
-	case n < 3: // its TTL ends it
+	case n < 2: // its TTL ends it
 	case n < 13:
 		c.release(ctx, op.Token)
 		c.release(ctx, op.Token)

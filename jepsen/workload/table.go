@@ -8,7 +8,7 @@ func All() []Workload {
 		semaphoreWorkload(),
 		multiWorkload(),
 		leasesWorkload(),
-		Oversupply(10, 50, time.Second, 75),
+		Oversupply(20, 150, time.Second, 100),
 		rateWorkload(),
 		queueWorkload(),
 		retriesWorkload(),

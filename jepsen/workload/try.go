@@ -52,7 +52,7 @@ func (c *caller) try(ctx context.Context, op *history.Op, q request, node int) v
 	switch {
 	case answer.StatusCode == http.StatusAccepted:
 		if op.Queued == 0 {
-			op.Queued = c.env.Record.Now()
+			op.Queued = max(1, c.env.Record.Now()) // 0: never
 		}
 		return queued
 	case answer.StatusCode/100 == 2:

@@ -3,12 +3,14 @@ package workload
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/limitd/limitd/cmd/limitd/config"
 	"github.com/limitd/limitd/cmd/limitd/daemon"
+	"github.com/limitd/limitd/jepsen/check"
 	"github.com/limitd/limitd/jepsen/history"
 )
 
@@ -71,14 +73,33 @@ func tally(h *history.History) map[string]int {
 	return n
 }
 
+// judge has all checkers look at a history.
+func judge(t *testing.T, h *history.History) {
+	t.Helper()
+	for _, v := range check.All(h) {
+		if len(v.Violations) == 0 {
+			continue
+		}
+		t.Errorf("%s: %d violations", v.Checker.Name, len(v.Violations))
+		for _, x := range v.Violations[:min(3, len(v.Violations))] {
+			t.Errorf("%s %s: %s", x.Checker, x.Rule, x.What)
+			for _, o := range h.Ops {
+				if slices.Contains(x.Ops, o.Number) {
+					t.Logf("%+v", o)
+				}
+			}
+		}
+	}
+}
+
 // TestWorkloads runs every workload against one real node for a moment, and
 // looks whether its history is what it is meant to be.
 func TestWorkloads(t *testing.T) {
 	for _, w := range All() {
 		t.Run(w.Name, func(t *testing.T) {
-			t.Parallel()
 			h := play(t, startNode(t), w, 2*time.Second)
 			t.Logf("%d operations, %d beliefs, %d writes: %v; final %+v", len(h.Ops), len(h.Beliefs), len(h.Writes), tally(h), h.Final)
+			judge(t, h)
 		})
 	}
 }
