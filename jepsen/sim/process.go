@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"runtime"
 	"sync"
@@ -23,6 +24,7 @@ import (
 // may go on for a while, and nobody can tell. It is put away in the background.
 type process struct {
 	node    *node
+	name    string // "n1#2": the second start on n1
 	id      string // of the disk that it was started on
 	host    *network.Host
 	session *disk.Session
@@ -35,7 +37,12 @@ type process struct {
 }
 
 func newProcess(n *node, chance io.Reader) *process {
-	return &process{node: n, id: n.id, host: n.cluster.net.Host(n.name), session: n.disk.Open(), rand: &locked{from: chance}}
+	p := &process{node: n, id: n.id, name: fmt.Sprintf("%s#%d", n.name, n.starts), host: n.cluster.net.Host(n.name), rand: &locked{from: chance}}
+	p.session = n.disk.Open(func() disk.Birth {
+		return disk.Birth{Process: p.name, At: time.Now(), Mono: n.clock.Monotonic()}
+	})
+	n.cluster.applied.Began(p.name, n.clock.Monotonic())
+	return p
 }
 
 // locked lets several goroutines read one source.
@@ -107,7 +114,7 @@ func (p *process) join(id string) (daemon.Gossip, error) {
 // applied hears what this process applies.
 func (p *process) applied(events []fsm.Event) {
 	if !p.isDead() {
-		p.node.cluster.applied.Note(p.node.name, events)
+		p.node.cluster.applied.Note(p.name, p.node.clock.Monotonic(), events)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/limitd/limitd/client"
 	"github.com/limitd/limitd/jepsen/check"
 	"github.com/limitd/limitd/jepsen/history"
+	"github.com/limitd/limitd/jepsen/sim/inside"
 	"github.com/limitd/limitd/jepsen/workload"
 )
 
@@ -96,7 +97,7 @@ func (c *Cluster) result() Result {
 	c.mu.Lock()
 	r.Violations, r.Counts = append(r.Violations, c.violations...), c.counts
 	c.mu.Unlock()
-	r.Violations = append(r.Violations, c.applied.Violations()...)
+	r.Violations = append(r.Violations, inside.Judge(inside.Evidence{Witness: c.applied, Archive: c.archive, Final: h.Final})...)
 	return r
 }
 

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -10,31 +11,46 @@ import (
 // Place is where an entry stands: of one index and term there is one entry only.
 type Place struct{ Index, Term uint64 }
 
-// Entry is an entry of raft's log that some process began to store.
-type Entry struct {
-	Log  *raft.Log
-	Born time.Time // when the first of them began to
+// Birth is where and when something was first written.
+type Birth struct {
+	Process string    // that began to write it
+	At      time.Time // true time
+	Mono    int64     // the machine's monotonic clock
 }
 
-// Archive keeps all entries that were ever stored on the disks of a cluster,
-// also those that were compacted or overwritten.
+// Entry is an entry of raft's log that some process began to store. The first
+// one is the leader that made it.
+type Entry struct {
+	Log *raft.Log
+	Birth
+}
+
+// Kept is a snapshot that a process wrote: of its own state, or one that the
+// leader sent.
+type Kept struct {
+	Snapshot
+	Birth
+}
+
+// Archive keeps all entries and snapshots that were ever stored on the disks of
+// a cluster, also those that were compacted or overwritten.
 type Archive struct {
-	mu      sync.Mutex
-	entries map[Place]Entry
-	numbers uint64
+	mu        sync.Mutex
+	entries   map[Place]Entry
+	snapshots []Kept
+	numbers   uint64
 }
 
 // NewArchive returns an empty archive.
 func NewArchive() *Archive { return &Archive{entries: make(map[Place]Entry)} }
 
-func (a *Archive) keep(list []*raft.Log) {
-	now := time.Now()
+func (a *Archive) keep(list []*raft.Log, b Birth) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range list {
 		at := Place{e.Index, e.Term}
 		if _, known := a.entries[at]; !known {
-			a.entries[at] = Entry{Log: e, Born: now}
+			a.entries[at] = Entry{Log: e, Birth: b}
 		}
 	}
 }
@@ -45,6 +61,19 @@ func (a *Archive) Entry(at Place) (Entry, bool) {
 	defer a.mu.Unlock()
 	e, ok := a.entries[at]
 	return e, ok
+}
+
+func (a *Archive) keepSnapshot(s Snapshot, b Birth) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.snapshots = append(a.snapshots, Kept{Snapshot: s, Birth: b})
+}
+
+// Snapshots returns all snapshots, in the order of their making.
+func (a *Archive) Snapshots() []Kept {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.snapshots)
 }
 
 // number returns a number that it never returned before.

@@ -3,11 +3,11 @@
 // it, and loses what they had not finished to write.
 //
 //	d := disk.New(archive, seed)
-//	s := d.Open()        // a process starts
+//	s := d.Open(birth)   // a process starts
 //	stores, err := s.Stores(id)
 //	...
 //	s.Crash()            // it dies: what it still writes goes nowhere
-//	s = d.Open()         // the next one finds what had been written
+//	s = d.Open(birth)    // the next one finds what had been written
 //
 // raft asks of its stores that a write is durable when it returns. So a write
 // here takes a time, drawn from the seed; it is durable when it returns, and when
@@ -86,31 +86,23 @@ func (d *Disk) Count() Count {
 	return d.count
 }
 
-// Snapshots returns every snapshot that the disk holds, oldest first.
-func (d *Disk) Snapshots() (list []Snapshot) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, s := range d.durable.snapshots {
-		list = append(list, *s)
-	}
-	return list
-}
-
 func (d *Disk) wakeLocked() {
 	close(d.changed)
 	d.changed = make(chan struct{})
 }
 
-// Open begins a session: a process starts on what the disk holds.
-func (d *Disk) Open() *Session {
+// Open begins a session: a process starts on what the disk holds. birth tells,
+// for the archive, who writes and what time it is there.
+func (d *Disk) Open(birth func() Birth) *Session {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return &Session{disk: d, content: d.durable}
+	return &Session{disk: d, birth: birth, content: d.durable}
 }
 
 // Session is one process's use of a disk.
 type Session struct {
-	disk *Disk
+	disk  *Disk
+	birth func() Birth
 
 	// Guarded by disk.mu.
 	content *content // the disk's own; after a crash a copy that nobody else reads

@@ -69,7 +69,9 @@ func (l logs) StoreLogs(list []*raft.Log) error {
 	for i, e := range list {
 		kept[i] = network.Copy(e)
 	}
-	l.s.archive(kept)
+	if l.s.alive() {
+		l.s.disk.archive.keep(kept, l.s.birth())
+	}
 	return l.s.write(func(c *content, share float64) {
 		for _, e := range kept[:int(share*float64(len(kept)))] {
 			c.put(e)
@@ -77,14 +79,11 @@ func (l logs) StoreLogs(list []*raft.Log) error {
 	})
 }
 
-// archive keeps entries for those who look inside afterwards.
-func (s *Session) archive(list []*raft.Log) {
+// alive tells whether the process has not crashed.
+func (s *Session) alive() bool {
 	s.disk.mu.Lock()
-	crashed := s.crashed
-	s.disk.mu.Unlock()
-	if !crashed {
-		s.disk.archive.keep(list)
-	}
+	defer s.disk.mu.Unlock()
+	return !s.crashed
 }
 
 // DeleteRange deletes entries, both ends included.
@@ -191,6 +190,9 @@ func (k *sink) Close() error {
 	k.snap.Data = k.data.Bytes()
 	k.snap.Meta.Size = int64(len(k.snap.Data))
 	kept := k.snap
+	if k.s.alive() {
+		k.s.disk.archive.keepSnapshot(kept, k.s.birth())
+	}
 	return k.s.write(func(c *content, share float64) {
 		if share == 1 {
 			c.keep(&kept)

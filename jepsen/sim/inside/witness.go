@@ -1,12 +1,23 @@
 // Package inside judges a simulated cluster by what no caller sees: every
-// committed entry of the log, what each node answered to it, the nodes' digests.
-// It is the one part of jepsen that may know fsm: it looks inside, on purpose,
-// and the checkers of jepsen/check, which may not, judge the same run.
+// committed entry of the log, what each node answered to it, the snapshots and
+// digests of all nodes, the clocks. It is the one part of jepsen that may know
+// fsm: it looks inside on purpose, beside the checkers of jepsen/check, which may
+// not, and judge the same run.
 //
 //	w := inside.NewWitness()
-//	w.Note("n1", events) // as each node applies records
+//	w.Note("n1#2", mono, events) // as each process applies records
 //	...
-//	violations := w.Violations()
+//	violations := inside.Judge(inside.Evidence{Witness: w, Archive: archive, Final: final})
+//
+// Its judges:
+//
+//   - witness: at one index all nodes apply the same record and come to the same
+//     answer (E7);
+//   - replay: all committed entries, played on a fresh state, give the answers,
+//     the snapshots and the digests that the nodes had (E7, section 8);
+//   - oracle: the reference model comes to the same answers (all rules);
+//   - grants: no grant leaves a limit over its slots, tokens rise (E1, S2);
+//   - time: what leaders stamp is what T1 and T2 allow.
 package inside
 
 import (
@@ -15,62 +26,92 @@ import (
 	"sync"
 
 	"github.com/limitd/limitd/fsm"
+	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/fsm/limit/oracle"
 	"github.com/limitd/limitd/jepsen/check"
 )
 
-// Witness hears what the nodes apply, and compares them: at one index all
-// must apply the same record, with the same answer, at the same cluster time
-// (semantics.md E7). It is safe for concurrent use.
+// Witness hears what the nodes apply, and compares them. It is safe for
+// concurrent use.
 type Witness struct {
 	mu         sync.Mutex
-	records    map[uint64]Record
+	records    map[uint64]record
+	lives      map[string][]moment // by process
 	last       uint64
 	count      int
 	violations []check.Violation
 }
 
-// Record is what a node made of one record.
-type Record struct {
-	Index, Term uint64
-	Time        int64  // cluster time after it
-	Answer      string // and the waits that it ended, in words
-	Node        string // that was heard first
+// record is what the first node that applied it made of one record.
+type record struct {
+	index, term uint64
+	time        int64  // cluster time after it
+	answer      string // and the waits that it ended, in words
+	process     string
+	stamp       int64
+	stampedIn   uint64 // the term; another than term: the record was not run
+}
+
+// moment is one moment in the life of a process: its start, a record that it
+// applied, or the restore of a snapshot.
+type moment struct {
+	mono   int64  // of the machine's clock
+	record bool   // it applied one; then:
+	index  uint64 // for a restore: what the snapshot goes up to
+	term   uint64 // in which the record was stamped; 0: it was not heeded
+	stamp  int64
 }
 
 // NewWitness returns a witness that has heard nothing.
-func NewWitness() *Witness { return &Witness{records: make(map[uint64]Record)} }
+func NewWitness() *Witness {
+	return &Witness{records: make(map[uint64]record), lives: make(map[string][]moment)}
+}
 
-// Note takes what a node has applied.
-func (w *Witness) Note(node string, events []fsm.Event) {
+// Began notes that a process starts.
+func (w *Witness) Began(process string, mono int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lives[process] = append(w.lives[process], moment{mono: mono})
+}
+
+// Note takes what a process has applied at the instant mono of its clock.
+func (w *Witness) Note(process string, mono int64, events []fsm.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range events {
 		e := &events[i]
-		got := Record{Index: e.Index, Term: e.Term, Time: e.Time, Answer: words(oracle.Text(e.Result, false), e.Outcomes), Node: node}
+		w.compare(record{
+			index: e.Index, term: e.Term, time: e.Time, answer: words(e.Result, e.Outcomes), process: process, stamp: e.Header.Stamp, stampedIn: e.Header.Term,
+		}, e)
+		m := moment{mono: mono, record: true, index: e.Index, stamp: e.Header.Stamp}
+		if e.Header.Term == e.Term {
+			m.term = e.Term
+		}
+		w.lives[process] = append(w.lives[process], m)
 		w.count++
 		w.last = max(w.last, e.Index)
-		first, known := w.records[e.Index]
-		if !known {
-			w.records[e.Index] = got
-			continue
-		}
-		if first.Term != got.Term || first.Time != got.Time || first.Answer != got.Answer {
-			w.violations = append(w.violations, check.Violation{Checker: "witness", Rule: "E7", What: fmt.Sprintf(
-				"at index %d (a %v) %s came to term %d, time %d: %s; and %s to term %d, time %d: %s",
-				e.Index, e.Kind, node, got.Term, got.Time, got.Answer, first.Node, first.Term, first.Time, first.Answer)})
-		}
 	}
 }
 
-// words says what a record came to.
-func words(answer string, outcomes []limit.Outcome) string {
-	if len(outcomes) == 0 {
-		return answer
+func (w *Witness) compare(got record, e *fsm.Event) {
+	first, known := w.records[e.Index]
+	if !known {
+		w.records[e.Index] = got
+		return
 	}
+	if first.term == got.term && first.time == got.time && first.answer == got.answer {
+		return
+	}
+	w.violations = append(w.violations, check.Violation{Checker: "witness", Rule: "E7", What: fmt.Sprintf(
+		"at index %d (%v) %s came, in term %d, to time %d: %s; and %s, in term %d, to time %d: %s",
+		e.Index, e.Kind, got.process, got.term, got.time, got.answer, first.process, first.term, first.time, first.answer)})
+}
+
+// words says what a record came to.
+func words(result command.Result, outcomes []limit.Outcome) string {
 	var b strings.Builder
-	b.WriteString(answer)
+	b.WriteString(oracle.Text(result, false))
 	for _, o := range outcomes {
 		fmt.Fprintf(&b, "; %s %d: %s", o.ID, o.Age, oracle.Text(o.Result, false))
 	}
@@ -83,11 +124,4 @@ func (w *Witness) Heard() (count int, last uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.count, w.last
-}
-
-// Violations returns where nodes differed.
-func (w *Witness) Violations() []check.Violation {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.violations
 }
