@@ -1,11 +1,17 @@
 package check_test
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 
 	"github.com/limitd/limitd/jepsen/check"
 	"github.com/limitd/limitd/jepsen/history"
+)
+
+var (
+	worlds     = flag.Int("worlds", 200, "how many correct histories TestTheInnocentGoFree has judged")
+	firstWorld = flag.Int("first", 0, "the seed of the first of them")
 )
 
 // convicted lists the checkers that convict a history, with their first words.
@@ -28,14 +34,11 @@ func describe(h *history.History, v check.Violation) string {
 }
 
 func TestTheInnocentGoFree(t *testing.T) {
-	worlds := 300
-	if testing.Short() {
-		worlds = 30
-	}
 	looked := map[string]int{}
-	for seed := range worlds {
+	for seed := *firstWorld; seed < *firstWorld+*worlds; seed++ {
 		c := plain()
 		c.seed, c.fussy, c.calm = uint64(seed), seed%3 != 0, seed%2 == 0
+		c.library, c.restore, c.clients = seed%5 == 4, seed%7 == 6, 3+seed%11
 		h, _ := play(c)
 		for _, v := range check.All(h) {
 			looked[v.Checker.Name] += v.Looked

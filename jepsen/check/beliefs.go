@@ -25,7 +25,7 @@ func judgeBeliefs(f *facts, r *report) {
 		if b.Paused {
 			continue
 		}
-		g := &grant{token: b.Token, called: b.From, told: b.From}
+		g := &grant{token: b.Token, told: b.From}
 		if known := f.byToken[b.Token]; known != nil {
 			g = known
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/limitd/limitd/jepsen/check"
 	"github.com/limitd/limitd/jepsen/history"
 )
 
@@ -40,7 +41,11 @@ func (b *body) soon() { b.w.at(b.w.later(40*ms), b.next) }
 func (b *body) pick() string { return b.c.names[b.w.rng.IntN(len(b.c.names))] }
 
 func (b *body) want(name string) history.Want {
-	return history.Want{Name: name, Slots: 1 + b.w.rng.Int64N(2), Rate: b.c.limits[name].RateNum > 0}
+	w := history.Want{Name: name, Slots: 1 + b.w.rng.Int64N(2), Rate: b.c.limits[name].RateNum > 0}
+	if b.c.run == check.Oversupply {
+		w.Slots = 1
+	}
+	return w
 }
 
 func (b *body) acquire() {
@@ -51,7 +56,10 @@ func (b *body) acquire() {
 	if other := b.pick(); other != o.Limits[0].Name && b.w.rng.IntN(4) == 0 {
 		o.Limits = append(o.Limits, b.want(other))
 	}
-	if b.w.rng.IntN(2) == 0 {
+	switch {
+	case b.c.run == check.Oversupply:
+		o.Wait = 20 * time.Second
+	case b.w.rng.IntN(2) == 0:
 		o.Wait = time.Duration(1+b.w.rng.IntN(800)) * ms
 	}
 	b.w.call(o, b.c.calm, func() { b.got(o) })
@@ -62,6 +70,8 @@ func (b *body) got(o *history.Op) {
 	switch {
 	case o.Outcome == history.Unknown:
 		b.w.at(b.w.later(30*ms), func() { b.settle(o) })
+	case b.c.run == check.Oversupply:
+		b.next()
 	case o.Token == 0 || o.ExpiresIn == 0:
 		b.soon()
 	default:
@@ -75,7 +85,11 @@ func (b *body) settle(o *history.Op) {
 	case 0:
 		again := b.op(history.Acquire)
 		again.Ask = o.Ask
-		b.w.call(again, true, func() { b.got(again) })
+		b.w.call(again, true, func() {
+			again.Call, o.Call = o.Call, again.Call // a lease counts from the first sending
+			b.got(again)
+			again.Call, o.Call = o.Call, again.Call
+		})
 	case 1:
 		c := b.op(history.Cancel)
 		c.ID = o.ID
@@ -155,6 +169,9 @@ func (b *body) letGo(o *history.Op, then func()) {
 
 // write writes to what the lease guards.
 func (b *body) write(o *history.Op) {
+	if len(o.Granted) == 0 {
+		return // its limits were deleted
+	}
 	name := o.Granted[0].Name
 	accepted := o.Token >= b.w.high[name]
 	if accepted {
@@ -178,9 +195,15 @@ func (p *operator) next() {
 	name := p.c.names[p.w.rng.IntN(len(p.c.names))]
 	o := &history.Op{Kind: history.Put, Ask: history.Ask{ID: fmt.Sprintf("op-%d", p.w.made), Limits: []history.Want{{Name: name}}}}
 	set := p.sets[name]
-	switch p.w.rng.IntN(5) {
+	switch p.w.rng.IntN(6) {
 	case 0:
 		o.Kind = history.Reset
+	case 5:
+		o.Kind = history.Delete
+		make := &history.Op{Kind: history.Put, Ask: o.Ask}
+		make.ID, make.Config = o.ID+"-again", &set
+		p.w.call(o, p.c.calm, func() { p.w.call(make, p.c.calm, then) })
+		return
 	case 1:
 		o.Kind, o.Limits = history.Force, nil
 		tokens := slices.Sorted(maps.Keys(p.w.toy.leases))

@@ -40,7 +40,11 @@ func end(o *history.Op) time.Duration {
 // part gathers the facts of what lies between two instants.
 func part(h *history.History, from, to time.Duration) *facts {
 	p := &history.History{Run: h.Run, Faults: h.Faults}
+	older := make(map[string]bool)
 	for _, o := range h.Ops {
+		if o.Call < from && o.Kind == history.Acquire {
+			older[o.ID] = true
+		}
 		switch {
 		case o.Call >= to || o.Kind == history.Restore || o.Kind == history.Save:
 			continue
@@ -60,5 +64,5 @@ func part(h *history.History, from, to time.Duration) *facts {
 			p.Beliefs = append(p.Beliefs, b)
 		}
 	}
-	return gather(p, from < 0)
+	return gather(p, from < 0, older)
 }

@@ -21,7 +21,9 @@ const never = uint64(math.MaxUint64)
 // every call that began later.
 type facts struct {
 	h         *history.History
-	fromStart bool // nothing had happened before
+	steady    bool            // cluster time only moves on: there is no restore
+	fromStart bool            // nothing had happened before
+	older     map[string]bool // ids of acquires that were sent before
 
 	known   steps[time.Duration] // instant -> largest index answered before it
 	later   steps[time.Duration] // instant -> smallest index of a record proposed after it
@@ -81,20 +83,21 @@ func (f *facts) slower(d time.Duration) time.Duration {
 }
 
 // gather puts the facts of h in order. fromStart tells that nothing had happened
-// before.
-func gather(h *history.History, fromStart bool) *facts {
-	f := &facts{h: h, fromStart: fromStart, asked: make(map[string]*request), limits: make(map[string]*limit), byToken: make(map[uint64]*grant)}
+// before; if anything had, older has the ids of acquires that had been sent.
+func gather(h *history.History, fromStart bool, older map[string]bool) *facts {
+	f := &facts{h: h, fromStart: fromStart, older: older, asked: make(map[string]*request), limits: make(map[string]*limit), byToken: make(map[uint64]*grant)}
 	for i := range h.Ops {
 		o := &h.Ops[i]
 		a := &act{Op: o, lo: 1, hi: never}
 		a.placed = isPlaced(o)
 		r := f.request(o)
-		a.fresh = a.placed && (o.Kind != history.Acquire || o.Wait == 0 || r == nil || len(r.acquires) == 0)
+		a.fresh = a.placed && (o.Kind != history.Acquire || o.Wait == 0 || r == nil || len(r.acquires) == 0 && !older[o.ID])
 		if r != nil {
 			r.note(a)
 		}
 		f.acts = append(f.acts, a)
 	}
+	f.steady = !slices.ContainsFunc(f.acts, func(a *act) bool { return a.Kind == history.Restore && a.Outcome != history.Refused })
 	f.order()
 	for _, a := range f.acts {
 		f.bound(a)

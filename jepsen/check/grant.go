@@ -8,6 +8,9 @@ import (
 	"github.com/limitd/limitd/jepsen/history"
 )
 
+// longAgo is before every instant of a run, by more than any wait or TTL.
+const longAgo = time.Duration(math.MinInt64 / 2)
+
 // grant is what all calls together tell of one token.
 type grant struct {
 	token  uint64
@@ -83,6 +86,9 @@ func (f *facts) addGrant(a *act) {
 			r.grants = append(r.grants, g)
 			g.called = r.acquires[0].Call
 		}
+		if f.older[a.ID] {
+			g.called = longAgo
+		}
 	}
 	if len(g.takes) == 0 || g.guessed && len(a.Granted) > 0 {
 		g.takes, g.guessed = a.Granted, false
@@ -122,6 +128,9 @@ func (g *grant) place(f *facts) {
 			g.lo = max(g.lo, a.Index)
 		}
 	}
+	if from, _ := g.instant(f); f.steady && from != math.MinInt64 { // its record is not before that time
+		g.lo = max(g.lo, f.mayReach(from))
+	}
 	g.ownLo, g.ownHi = g.lo, g.hi
 }
 
@@ -138,7 +147,8 @@ func (g *grant) takesOf(name string) history.Granted {
 // op returns the call that first told the grant.
 func (g *grant) op() *history.Op { return g.ops[0].Op }
 
-// from is the earliest and latest cluster time at which the grant was made.
+// instant bounds the cluster time at which the grant was made: a wait tells how
+// long it was, from the id's first record on.
 func (g *grant) instant(f *facts) (lo, hi int64) {
 	_, hi = f.timeAfter(g.hi)
 	for _, a := range g.ops {
@@ -146,8 +156,7 @@ func (g *grant) instant(f *facts) (lo, hi int64) {
 			return a.Time, a.Time
 		}
 	}
-	first := g.called
-	arrived, _ := f.timeAfter(f.known.before(first))
+	arrived, _ := f.timeAfter(f.known.before(g.called))
 	if arrived == math.MinInt64 {
 		return arrived, hi
 	}

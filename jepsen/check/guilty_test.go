@@ -15,7 +15,7 @@ import (
 // few worlds are played.
 func TestBrokenLimitersAreConvicted(t *testing.T) {
 	for bug, by := range map[string][]string{
-		"over-grant":                  {"occupancy", "holders"},
+		"over-grant":                  {"occupancy", "holders", "linear"},
 		"early expiry":                {"leases", "occupancy"},
 		"false denial":                {"denials"},
 		"lost release":                {"quiescence", "reads", "denials"},

@@ -6,8 +6,6 @@ import (
 	"math/big"
 	"slices"
 	"time"
-
-	"github.com/limitd/limitd/jepsen/history"
 )
 
 // bucket is what a decaying limit may admit at most: slots at once, and num
@@ -172,66 +170,4 @@ func firstIndex(list []admission) uint64 {
 		return never
 	}
 	return list[0].g.lo
-}
-
-// judgeExact looks at the other side: where somebody always waits, nothing is
-// withheld. Gaps between records that are longer than G cost what they exceed it.
-func judgeExact(f *facts, r *report) {
-	if f.h.Run.Workload != Oversupply || len(f.h.Faults) > 0 || !f.fromStart {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(f.limits)) {
-		l := f.limits[name]
-		if !l.decays || len(l.puts) != 1 || len(l.clears) > 0 || !f.allKnown(l) {
-			continue
-		}
-		list := f.admissions(l)
-		if len(list) < 2 {
-			continue
-		}
-		r.saw(len(list))
-		l.bucket().judgeLeast(f, list, r)
-	}
-}
-
-// Oversupply is the name of the workload in which somebody always waits for
-// each of its rate limits, from the first grant to the last.
-const Oversupply = "rate-oversupply"
-
-// allKnown tells whether all that named a limit asked for rate slots of it
-// alone, and was answered.
-func (f *facts) allKnown(l *limit) bool {
-	for _, a := range f.acts {
-		if _, named := wants(a.Op, l.name); !named || a.Kind != history.Acquire {
-			continue
-		}
-		if a.Outcome == history.Unknown || len(a.Limits) != 1 || !a.Limits[0].Rate {
-			return false
-		}
-	}
-	return true
-}
-
-func (b *bucket) judgeLeast(f *facts, list []admission, r *report) {
-	first, last := list[0], list[len(list)-1]
-	span := last.from - first.to
-	backdate := int64(f.h.Run.MaxBackdate)
-	for i := 1; i < len(f.seen); i++ {
-		if s := f.seen[i]; s.time > first.to && f.seen[i-1].time < last.from {
-			span -= max(0, s.time-f.seen[i-1].time-backdate)
-		}
-	}
-	if first.to == math.MaxInt64 || last.from == math.MinInt64 || span <= 0 {
-		return
-	}
-	sum, largest := int64(0), int64(0)
-	for _, a := range list {
-		sum, largest = sum+a.slots, max(largest, a.slots)
-	}
-	decayed := new(big.Int).Mul(b.num, big.NewInt(span))
-	decayed.Quo(decayed, b.per)
-	if least := b.slots + decayed.Int64() - largest + 1; sum < least {
-		r.convict("E2", show(first.g.op(), last.g.op()), "%q admitted %d slots in %s in which somebody always waited: at least %d should have been (%d, and its decay)",
-			b.limit.name, sum, time.Duration(span), least, b.slots)
-	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/limitd/limitd/jepsen/history"
 )
 
-// judgeReads compares reads of limits without decay with what a replay up to
-// their index tells must be, and may be, occupied.
+// judgeReads compares reads with what a replay up to their index tells must be,
+// and may be, occupied and waiting.
 func judgeReads(f *facts, r *report) {
 	byLimit := make(map[string][]*act)
 	for _, a := range f.acts {
@@ -25,8 +25,10 @@ func judgeReads(f *facts, r *report) {
 		for _, a := range byLimit[name] {
 			r.saw(1)
 			judgeSettings(a, l, r)
+			judgeIdle(a, l, room, r)
+			judgeWaiting(f, a, name, room, r)
 			if !l.decays {
-				judgeRead(f, a, name, room, r)
+				judgeOccupied(f, a, name, room, r)
 			}
 		}
 	}
@@ -40,7 +42,16 @@ func judgeSettings(a *act, l *limit, r *report) {
 	}
 }
 
-func judgeRead(f *facts, a *act, name string, m *room, r *report) {
+// judgeIdle convicts slots that are free while somebody waits for no other limit.
+func judgeIdle(a *act, l *limit, m *room, r *report) {
+	b := l.bounds(a.Index, a.Index)
+	if m.leastWaiting.at(a.Index) > 0 && !m.shared && b.strict() && a.Occupied+m.largest <= b.least {
+		r.convict("A3", show(a.Op), "a read of %q at index %d shows %d of %d slots occupied, while somebody waits for at most %d",
+			l.name, a.Index, a.Occupied, b.least, m.largest)
+	}
+}
+
+func judgeOccupied(f *facts, a *act, name string, m *room, r *report) {
 	least, most := m.least.at(a.Index), m.most.at(a.Index)
 	if a.Occupied < least {
 		r.convict("section 7", show(a.Op), "a read of %q at index %d shows %d occupied slots, where at least %d were held", name, a.Index, a.Occupied, least)
@@ -48,7 +59,10 @@ func judgeRead(f *facts, a *act, name string, m *room, r *report) {
 	if f.fromStart && a.Occupied > most {
 		r.convict("E6", show(a.Op), "a read of %q at index %d shows %d occupied slots, where at most %d can have been held", name, a.Index, a.Occupied, most)
 	}
-	least, most = m.leastWaiting.at(a.Index), m.mostWaiting.at(a.Index)
+}
+
+func judgeWaiting(f *facts, a *act, name string, m *room, r *report) {
+	least, most := m.leastWaiting.at(a.Index), m.mostWaiting.at(a.Index)
 	if a.Waiting < least {
 		r.convict("A4", show(a.Op), "a read of %q at index %d shows %d waiters, where at least %d stood in the queue", name, a.Index, a.Waiting, least)
 	}

@@ -53,35 +53,50 @@ func (r *request) single() *grant {
 	return r.grants[0]
 }
 
-// isOver tells that an acquire's answer is its last word: it neither waits nor
-// may it yet be granted. A refusal that is not remembered says so only where no
-// try of it is on its way.
+// isOver tells that no try of an acquire is on its way, and none has left a
+// place in the queue.
 func isOver(o *history.Op) bool {
-	if o.Outcome != history.OK {
-		return o.Outcome == history.Refused && o.Astray == 0
+	switch {
+	case isRemembered(o):
+		return true
+	case o.Outcome == history.Unknown || o.Astray > 0:
+		return false
 	}
+	return o.Outcome == history.Refused || o.Code != ""
+}
+
+// isRemembered tells that an acquire's answer is what is remembered of its id
+// from then on, so that no other try can bring anything else.
+func isRemembered(o *history.Op) bool {
 	switch o.Code {
 	case "denied", "wait_expired", "lease_ended", "limit_deleted", "cancelled":
-		return true
+		return o.Outcome == history.OK
 	case "":
-		return o.Token != 0
+		return o.IsGrant()
 	}
-	return o.Astray == 0 && o.Tries <= 1
+	return false
 }
 
 // closed returns the index at which the id is over for certain, whatever became
-// of it; never where that is not known.
+// of it; never where that is not known. A lease may go on after it.
 func (r *request) closed() uint64 {
-	at := never
+	at, last, open := never, uint64(0), false
 	for _, a := range r.ends {
 		if a.Outcome == history.OK {
 			at = min(at, a.hi) // released, cancelled or barred
 		}
 	}
 	for _, a := range r.acquires {
-		if a.Outcome == history.OK && isOver(a.Op) && a.Token == 0 {
+		if isRemembered(a.Op) && a.Token == 0 {
 			at = min(at, a.hi)
 		}
+		open = open || !isOver(a.Op) || a.IsGrant()
+		if a.Outcome != history.Refused {
+			last = max(last, a.hi)
+		}
+	}
+	if !open {
+		at = min(at, last)
 	}
 	return at
 }
@@ -96,24 +111,12 @@ func (f *facts) remembered(from, to *act) bool {
 	return to.Outcome == history.OK && to.Return-from.Call < f.slower(keep)
 }
 
-// places are the spans of the log in which an acquire may stand in the queue of
-// a limit.
-func (f *facts) places() []*act {
-	var list []*act
-	for _, a := range f.acts {
-		if a.Kind == history.Acquire && a.Wait > 0 && a.Outcome != history.Refused {
-			list = append(list, a)
-		}
-	}
-	return list
-}
-
 // over returns the index from which a waiting acquire stands no more in the
 // queue, for certain.
 func (f *facts) over(a *act) uint64 {
 	r := f.asked[a.ID]
 	if r == nil {
-		if a.Outcome == history.OK && isOver(a.Op) {
+		if a.Outcome == history.OK && isOver(a.Op) && a.Tries <= 1 {
 			return a.hi
 		}
 		return never

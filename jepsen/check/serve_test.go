@@ -39,6 +39,8 @@ func (s *toy) run(o *history.Op) (waits *toyID) {
 		s.put(o)
 	case history.Reset:
 		s.reset(o)
+	case history.Delete:
+		s.remove(o)
 	case history.ReadLimit:
 		s.read(o)
 	case history.ReadID:
@@ -62,6 +64,12 @@ func (s *toy) acquire(o *history.Op) *toyID {
 		s.show(q, o)
 		o.Replayed = true
 		return nil
+	}
+	for _, w := range o.Limits {
+		if s.limits[w.Name] == nil {
+			o.Code = "limit_not_found"
+			return nil
+		}
 	}
 	q := &toyID{id: o.ID, ask: o.Ask, arrived: s.now, deadline: s.now + int64(o.Wait)}
 	s.ids[o.ID] = q
@@ -182,6 +190,12 @@ func (s *toy) put(o *history.Op) {
 	if s.sick("the bucket leaks faster", 1) {
 		l.faster = 10
 	}
+	if s.sick("the bucket has one less", 1) {
+		l.extra = -1
+	}
+	if s.sick("the bucket leaks slower", 1) {
+		l.faster = -10
+	}
 	l.decay(s.now)
 	l.set = *o.Config
 	for _, q := range slices.Clone(s.queue) {
@@ -193,11 +207,33 @@ func (s *toy) put(o *history.Op) {
 
 func (s *toy) reset(o *history.Op) {
 	l := s.limits[o.Limits[0].Name]
+	if l == nil {
+		o.Code = "limit_not_found"
+		return
+	}
 	for token := range l.held {
 		delete(l.grace, token)
 		l.free(token)
 	}
 	l.level = 0
+}
+
+// remove deletes a limit: its waiters are told, its leases lose it.
+func (s *toy) remove(o *history.Op) {
+	name := o.Limits[0].Name
+	if s.limits[name] == nil {
+		o.Code = "limit_not_found"
+	}
+	for _, q := range slices.Clone(s.queue) {
+		if slices.ContainsFunc(q.ask.Limits, func(w history.Want) bool { return w.Name == name }) {
+			s.leave(q, "limit_deleted")
+		}
+	}
+	for _, x := range s.leases {
+		x.took = slices.DeleteFunc(slices.Clone(x.took), func(t history.Granted) bool { return t.Name == name })
+		x.id.took = x.took
+	}
+	delete(s.limits, name)
 }
 
 func (s *toy) read(o *history.Op) {

@@ -45,7 +45,7 @@ func Checkers() []Checker {
 
 // All has every checker judge h. The verdicts are in the order of Checkers.
 func All(h *history.History) []Verdict {
-	whole, eras := gather(h, true), cut(h)
+	whole, eras := gather(h, true, nil), cut(h)
 	var list []Verdict
 	for _, j := range judges() {
 		list = append(list, j.judge(whole, eras))
@@ -55,7 +55,7 @@ func All(h *history.History) []Verdict {
 
 func (j judge) checker() Checker {
 	return Checker{Name: j.name, What: j.what, Rules: j.rules, Judge: func(h *history.History) []Violation {
-		return j.judge(gather(h, true), cut(h)).Violations
+		return j.judge(gather(h, true, nil), cut(h)).Violations
 	}}
 }
 

@@ -52,9 +52,12 @@ func upTo(list []weight, index uint64) int64 {
 type room struct {
 	least, most               tally // slots
 	leastWaiting, mostWaiting tally // acquires
+	largest                   int64 // slots that any acquire which may queue asks for
+	shared                    bool  // some of those wait for other limits, too
 }
 
-// room replays everything that names a limit without decay.
+// room replays everything that names a limit. What it tells of slots holds for
+// limits without decay.
 func (f *facts) room(l *limit) *room {
 	m := &room{}
 	for _, g := range l.grants {
@@ -71,11 +74,12 @@ func (f *facts) room(l *limit) *room {
 			continue
 		}
 		r := f.asked[a.ID]
-		if r == nil && a.Outcome != history.OK || r != nil && r.acquires[0] == a && len(r.grants) == 0 {
-			m.most.add(a.lo, f.mayHoldUntil(a), n)
+		if r == nil && (a.Outcome != history.OK || a.Tries > 1) || r != nil && r.acquires[0] == a && len(r.grants) == 0 {
+			m.most.add(a.earliest, f.mayHoldUntil(a), n)
 		}
-		if a.Wait > 0 && (r == nil || r.acquires[0] == a) {
-			m.mostWaiting.add(a.lo, f.over(a), 1)
+		if a.Wait > 0 && (r == nil || r.firstWait() == a) {
+			m.largest, m.shared = max(m.largest, n), m.shared || len(a.Limits) > 1
+			m.mostWaiting.add(a.earliest, f.over(a), 1)
 			if from, to := f.waitsFor(a, r); from < to {
 				m.leastWaiting.add(from, to, 1)
 			}
@@ -90,11 +94,11 @@ func (f *facts) room(l *limit) *room {
 // mayHoldUntil is how long an acquire that nobody knows a grant of may hold
 // slots.
 func (f *facts) mayHoldUntil(a *act) uint64 {
-	if a.Outcome == history.Refused && a.Astray == 0 {
-		return 0
-	}
 	if r := f.asked[a.ID]; r != nil {
 		return r.mayHoldUntil()
+	}
+	if isOver(a.Op) && a.Tries <= 1 {
+		return 0
 	}
 	return never
 }
@@ -107,7 +111,7 @@ func (r *request) mayHoldUntil() uint64 {
 		switch {
 		case a.Outcome == history.OK && isDenied(a.Code):
 			return 0
-		case a.Outcome != history.Refused && (!isOver(a.Op) || a.Code == "lease_ended" || a.Code == "cancelled"):
+		case !isOver(a.Op) || a.Code == "lease_ended" || a.Code == "cancelled":
 			sent = true
 		}
 	}
@@ -115,6 +119,16 @@ func (r *request) mayHoldUntil() uint64 {
 		return 0
 	}
 	return at
+}
+
+// firstWait is the first acquire of the id that may queue.
+func (r *request) firstWait() *act {
+	for _, a := range r.acquires {
+		if a.Wait > 0 {
+			return a
+		}
+	}
+	return nil
 }
 
 // isDenied tells that an id was never granted, and never will be.

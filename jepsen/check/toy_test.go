@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -285,5 +286,40 @@ func (s *toy) end(token uint64, code string, expired bool) {
 		default:
 			l.free(token)
 		}
+	}
+}
+
+// clone returns a copy of the state, as a backup.
+func (s *toy) clone() *toy {
+	c := *s
+	c.limits, c.leases, c.ids, c.queue, c.done = map[string]*toyLimit{}, map[uint64]*toyLease{}, map[string]*toyID{}, nil, maps.Clone(s.done)
+	for name, l := range s.limits {
+		copied := *l
+		copied.held, copied.grace, copied.ordinals = maps.Clone(l.held), maps.Clone(l.grace), maps.Clone(l.ordinals)
+		c.limits[name] = &copied
+	}
+	for id, q := range s.ids {
+		copied := *q
+		c.ids[id] = &copied
+	}
+	for token, x := range s.leases {
+		copied := *x
+		copied.id = c.ids[x.id.id]
+		c.leases[token] = &copied
+	}
+	for _, q := range s.queue {
+		c.queue = append(c.queue, c.ids[q.id])
+	}
+	return &c
+}
+
+// restore takes a backup on: tokens and the log go on.
+func (s *toy) restore(from *toy) {
+	c := from.clone()
+	s.now, s.limits, s.leases, s.ids, s.queue, s.done = c.now, c.limits, c.leases, c.ids, c.queue, c.done
+	s.token += 1 << 40
+	s.index += 3
+	if s.sick("tokens start again", 1) {
+		s.token = from.token
 	}
 }

@@ -25,9 +25,12 @@ type world struct {
 	h     history.History
 	open  map[string][]pending // waiting calls, by id
 	ready []pending            // those whose wait the record under way has ended
-	fast  bool                 // cluster time runs faster than it may
-	made  int
-	high  map[string]uint64 // the protected resource
+	saved *toy
+
+	library bool
+	fast    bool // cluster time runs faster than it may
+	made    int
+	high    map[string]uint64 // the protected resource
 }
 
 // pending is a call that is not answered yet.
@@ -68,6 +71,9 @@ type setting struct {
 	calm    bool // nothing is lost
 	fussy   bool // an operator changes limits
 	run     string
+
+	library bool // half of the clients are told nothing of the log
+	restore bool // backups are taken and restored
 }
 
 func plain() setting {
@@ -88,7 +94,7 @@ func play(c setting) (*history.History, int) {
 	rng := rand.New(rand.NewPCG(c.seed, 7))
 	w := &world{rng: rng, toy: newToy(rng, c.bug), until: c.length, open: map[string][]pending{}, fast: c.bug == "clock too fast", high: map[string]uint64{}}
 	w.h.Run = history.Run{Instrument: "sim", Workload: c.run, Seed: c.seed, Nodes: 3, Duration: c.length, MaxBackdate: 100 * ms, Remember: time.Minute}
-	w.toy.tell = w.told
+	w.toy.tell, w.library = w.told, c.library
 	for _, name := range c.names {
 		set := c.limits[name]
 		w.call(&history.Op{Kind: history.Put, Ask: history.Ask{Limits: []history.Want{{Name: name}}, Config: &set}}, true, func() {})
@@ -100,6 +106,10 @@ func play(c setting) (*history.History, int) {
 	}
 	if c.fussy {
 		w.at(w.later(500*ms), (&operator{w: w, c: c, sets: c.limits}).next)
+	}
+	if c.restore {
+		w.at(w.until/3, w.save)
+		w.at(w.until/2+w.later(100*ms), w.restore)
 	}
 	w.at(w.now, w.tick)
 	w.work()
@@ -195,7 +205,34 @@ func (w *world) serve(o *history.Op, then func()) {
 	w.answer(o, then)
 }
 
+// save takes a backup.
+func (w *world) save() { w.saved = w.toy.clone() }
+
+// restore puts the backup in place. All calls that are open get no answer.
+func (w *world) restore() {
+	w.made++
+	o := &history.Op{Number: w.made, Kind: history.Restore, Call: w.now, Outcome: history.OK}
+	w.at(w.later(20*ms), func() {
+		w.toy.restore(w.saved)
+		w.lag = w.now + 1e9 - time.Duration(w.toy.now)
+		for _, id := range sorted(w.open) {
+			for _, p := range w.open[id] {
+				p.op.Outcome = history.Unknown
+				w.answer(p.op, p.then)
+			}
+		}
+		w.open = map[string][]pending{}
+		w.at(w.later(20*ms), func() {
+			o.Return = w.now
+			w.h.Ops = append(w.h.Ops, *o)
+		})
+	})
+}
+
 func (w *world) answer(o *history.Op, then func()) {
+	if w.library && o.Client%2 == 1 {
+		o.Index, o.Time, o.Queued = 0, 0, 0
+	}
 	w.at(w.later(4*ms), func() {
 		o.Return = w.now
 		w.h.Ops = append(w.h.Ops, *o)
@@ -228,7 +265,9 @@ func (w *world) deliver() {
 func (w *world) end(c setting) {
 	f := &history.Final{Limits: map[string]int64{}, Index: w.toy.index, Leases: int64(len(w.toy.leases)), Waiting: int64(len(w.toy.queue))}
 	for _, name := range c.names {
-		f.Limits[name] = w.toy.limits[name].occupied()
+		if l := w.toy.limits[name]; l != nil {
+			f.Limits[name] = l.occupied()
+		}
 	}
 	for _, n := range []string{"n1", "n2", "n3"} {
 		f.Nodes = append(f.Nodes, history.FinalNode{Name: n, Digest: "d1"})
