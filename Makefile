@@ -8,9 +8,10 @@ VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0-dev)
 TAGS    := hashicorpmetrics
 TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
+HOURS   ?= 1
 BENCH   ?= .
 
-.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show soak-limit notices clean
+.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show jepsen jepsen-ci jepsen-soak soak-limit notices clean
 
 all: build test
 
@@ -64,6 +65,22 @@ faultclock:
 show: build faultclock
 	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
 	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
+
+## jepsen: faults and callers on clusters of the real binary; about ten minutes, reports in out/jepsen
+jepsen: build faultclock bin/jepsen
+	bin/jepsen matrix
+
+## jepsen-ci: the same in three minutes, for every change
+jepsen-ci: build faultclock bin/jepsen
+	bin/jepsen ci
+
+## jepsen-soak: random combinations of them for HOURS
+jepsen-soak: build faultclock bin/jepsen
+	bin/jepsen soak -hours $(HOURS)
+
+.PHONY: bin/jepsen
+bin/jepsen:
+	$(GO) build -o bin/jepsen ./jepsen/run
 
 ## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
 notices:

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -112,19 +113,32 @@ func (s *Stores) setNote(name, text string) error {
 	return nil
 }
 
+// A kept file is a line of text and a line with the checksum of it: the text
+// says who this node is, and with a bit of it changed it would be another.
+//
+//	672df220-b2c0-4509-9412-93ff3824ebe2
+//	crc32c 5d0f3a11
+
+// readFile reads a kept text; "" where there is no such file.
 func readFile(dir, name string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(dir, name))
+	path := filepath.Join(dir, name)
+	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", name, err)
 	}
-	text := strings.TrimSpace(string(b))
-	if text == "" {
-		return "", fmt.Errorf("%s is empty: restore it, or empty the directory to join as a new node", filepath.Join(dir, name))
+	text, _, _ := strings.Cut(string(b), "\n")
+	if text == "" || string(b) != kept(text) {
+		return "", fmt.Errorf("%w: %s does not match its checksum", ErrDamaged, path)
 	}
 	return text, nil
+}
+
+// kept returns the content of the file that keeps text.
+func kept(text string) string {
+	return fmt.Sprintf("%s\ncrc32c %08x\n", text, crc32.Checksum([]byte(text), crc32.MakeTable(crc32.Castagnoli)))
 }
 
 // writeFile replaces a file so that after a crash it is whole, old or new.
@@ -134,7 +148,7 @@ func writeFile(dir, name, text string) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	defer os.Remove(tmp.Name()) // gone already where the rename succeeded
-	_, err = tmp.WriteString(text + "\n")
+	_, err = tmp.WriteString(kept(text))
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), filepath.Join(dir, name))

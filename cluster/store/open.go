@@ -85,17 +85,31 @@ func (s *Stores) open(o Options) error {
 
 func (s *Stores) openBolt() (*raftboltdb.BoltStore, error) {
 	path := filepath.Join(s.Dir, "raft.db")
-	bolt, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
-		Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-	}})
-	if errors.Is(err, bbolterrors.ErrTimeout) {
+	bolt, err := openDatabase(path)
+	switch {
+	case errors.Is(err, bbolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open %s: another process uses this data directory: %w", path, err)
-	}
-	if err != nil {
+	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrVersionMismatch), errors.Is(err, bbolterrors.ErrChecksum):
+		return nil, fmt.Errorf("%w: open %s: %w", ErrDamaged, path, err)
+	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	s.closers = append(s.closers, bolt)
 	return bolt, nil
+}
+
+// openDatabase opens the file of bbolt, which walks through all its pages then,
+// and panics where they do not fit together. (Where a page is missing or of the
+// wrong kind it does so in a goroutine of its own, and the process ends.)
+func openDatabase(path string) (bolt *raftboltdb.BoltStore, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			bolt, err = nil, fmt.Errorf("%w: bbolt: %v", ErrDamaged, p)
+		}
+	}()
+	return raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
+		Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+	}})
 }
 
 func (s *Stores) walDir() string { return filepath.Join(s.Dir, "wal") }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -101,6 +103,83 @@ func TestALogWithoutItsIDIsRefused(t *testing.T) {
 	}
 	if _, err := open(t, dir, Bolt); err == nil {
 		t.Fatal("opened with an empty id")
+	}
+}
+
+// TestAFlippedBitInANoteIsDamage flips each bit of the files that say who a node
+// is: with another id it would vote twice.
+func TestAFlippedBitInANoteIsDamage(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, Bolt)
+	cluster := strings.Repeat("c0ffee11", 4)
+	if err := errors.Join(s.SetPromise(s.ID), s.SetClusterID(cluster), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	read := func() error {
+		s, err := Open(dir, Options{Rand: rand.Reader, Logger: hclog.NewNullLogger()})
+		if err != nil {
+			return err
+		}
+		_, err = s.Promise()
+		_, clusterErr := s.ClusterID()
+		return errors.Join(err, clusterErr, s.Close())
+	}
+	if err := read(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{idFile, formedFile, clusterFile} {
+		path := filepath.Join(dir, name)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for bit := range 8 * len(content) {
+			content[bit/8] ^= 1 << (bit % 8)
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := read(); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("%s with bit %d flipped: %v", name, bit, err)
+			}
+			content[bit/8] ^= 1 << (bit % 8)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestADamagedDatabaseIsRefused spoils what bbolt itself looks at when it opens.
+func TestADamagedDatabaseIsRefused(t *testing.T) {
+	key := func(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
+	spoils := map[string]func([]byte) []byte{
+		"keys out of order": func(b []byte) []byte { return bytes.ReplaceAll(b, key(150), key(9000)) },
+		"no meta page":      func(b []byte) []byte { clear(b[:8192]); return b },
+	}
+	for name, spoil := range spoils {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := mustOpen(t, dir, Bolt)
+			for i := range uint64(400) {
+				if err := s.Log.StoreLog(entry(i + 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "raft.db")
+			content, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(path, spoil(content), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := open(t, dir, Bolt); !errors.Is(err, ErrDamaged) {
+				t.Fatalf("opened: %v", err)
+			}
+		})
 	}
 }
 

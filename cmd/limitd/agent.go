@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/cmd/limitd/config"
 	"github.com/limitd/limitd/cmd/limitd/daemon"
 	"github.com/urfave/cli/v2"
@@ -48,7 +50,7 @@ func runAgent(c *cli.Context, w world) error {
 	node, err := startNode(c.Context, loaded.Config, logger, failStop(w.stderr, logs))
 	if err != nil {
 		logs.Open()
-		return failf(exitError, "start the node: %v", err)
+		return failf(startCode(err), "start the node: %v", err)
 	}
 	if c.Bool("dev") {
 		welcome(c.Context, w.stdout, node)
@@ -63,6 +65,15 @@ func startNode(ctx context.Context, cfg config.Config, logger hclog.Logger, fata
 		return nil, err
 	}
 	return daemon.Start(ctx, cfg, daemon.Deps{Logger: logger, Version: version(), Fatal: fatal, Registry: registry})
+}
+
+// startCode returns the exit code for a node that could not start: whoever
+// starts nodes again need not do so over damaged files.
+func startCode(err error) int {
+	if errors.Is(err, store.ErrDamaged) {
+		return exitFailStop
+	}
+	return exitError
 }
 
 // failStop returns what ends the process when the disk fails. There is no

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,27 @@ func TestAFailingDiskEndsTheProcess(t *testing.T) {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != exitFailStop || !strings.Contains(said.String(), "Error: stopped: store: a write to the data directory failed") {
 		t.Errorf("the node ended with %v and said:\n%s", err, said.String())
+	}
+}
+
+// TestDamagedFilesAreRefused with the exit code of a failing disk.
+func TestDamagedFilesAreRefused(t *testing.T) {
+	addresses, err := freeAddresses(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "node-id"), []byte("672df220-b2c0-4509-9412-93<8$ebe28\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	node := exec.CommandContext(ctx, "limitd", "agent", "--name", "n1", "--data-dir", dir,
+		"--http-address", addresses[0], "--peer-address", addresses[1], "--gossip-address", addresses[2])
+	said, err := node.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitFailStop || !strings.Contains(string(said), "damaged: empty it") {
+		t.Errorf("the node ended with %v and said:\n%s", err, said)
 	}
 }
 

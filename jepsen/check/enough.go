@@ -94,7 +94,7 @@ func mean(counts []int) float64 {
 func (r *report) judgeNemesis(h *history.History) {
 	names := strings.FieldsFunc(h.Run.Nemesis, func(c rune) bool { return c == ',' || c == '+' || c == ' ' })
 	for _, name := range names {
-		struck := slices.ContainsFunc(h.Faults, func(f history.Fault) bool { return f.Kind == name && f.Error == "" })
+		struck := slices.ContainsFunc(h.Faults, func(f history.Fault) bool { return (f.Kind == name || f.Group == name) && f.Error == "" })
 		if !struck && name != "none" {
 			r.convict("run", nil, "the nemesis %q never struck", name)
 		}

@@ -185,12 +185,13 @@ type Write struct {
 
 // Fault is a fault that was injected, from its start to its mend.
 type Fault struct {
-	Kind  string        `json:"kind"`  // the nemesis's name
-	On    string        `json:"on"`    // nodes or links
-	What  string        `json:"what"`  // details for people
-	From  time.Duration `json:"from"`  //
-	To    time.Duration `json:"to"`    // 0: it is an instant
-	Error string        `json:"error"` // why it could not be injected; such a fault did not happen
+	Kind  string        `json:"kind"`            // the nemesis's name
+	Group string        `json:"group,omitempty"` // of nemeses, that it was asked for with; Run.Nemesis may name it
+	On    string        `json:"on"`              // nodes or links
+	What  string        `json:"what"`            // details for people
+	From  time.Duration `json:"from"`            //
+	To    time.Duration `json:"to"`              // 0: it is an instant
+	Error string        `json:"error"`           // why it could not be injected; such a fault did not happen
 }
 
 // Leader is a node that was seen leading.

@@ -22,22 +22,26 @@ type Answer struct {
 
 // Call sends one request to a node. A nil body sends none.
 func (n *Node) Call(ctx context.Context, method, path string, body any) (Answer, error) {
-	var content io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return Answer{}, fmt.Errorf("encode the body: %w", err)
-		}
-		content = bytes.NewReader(b)
+	if body == nil {
+		return n.Send(ctx, method, path, "", nil)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, n.URL()+path, content)
+	b, err := json.Marshal(body)
+	if err != nil {
+		return Answer{}, fmt.Errorf("encode the body: %w", err)
+	}
+	return n.Send(ctx, method, path, wire.TypeJSON, b)
+}
+
+// Send sends one request with a body as it is; an empty one has no type.
+func (n *Node) Send(ctx context.Context, method, path, contentType string, body []byte) (Answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, n.URL()+path, bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := n.caller.Do(req)
 	if err != nil {
 		return Answer{}, err
 	}

@@ -1,6 +1,6 @@
-// Package nodes runs the real limitd binary: a cluster of processes on
-// loopback, each from its own HCL file, that can be killed, stopped, paused
-// and started again.
+// Package nodes runs the real limitd binary: a cluster of processes, each from
+// its own HCL file, that can be killed, stopped, paused and started again. They
+// are on loopback, unless Config.Places puts them elsewhere.
 //
 //	c, err := nodes.Start(nodes.Config{Binary: "bin/limitd", Dir: dir, Size: 3})
 //	defer c.Close()
@@ -14,9 +14,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -27,7 +29,21 @@ type Config struct {
 	Dir    string // where configuration, data and logs go
 	Size   int    // how many nodes
 	Extra  string // HCL that every node's file gets
+	// Places of the nodes, n1's first. Default: free ports of loopback.
+	Places []Place
+	// Transport carries Node.Call. Default: the standard library's.
+	Transport http.RoundTripper
 }
+
+// Place is where a node runs.
+type Place struct {
+	HTTP, Peer, Gossip Address
+	// Start starts the node's process. Default: as any child of this one.
+	Start func(*exec.Cmd) error
+}
+
+// Address is where a node listens, and what it tells others, as host:port.
+type Address struct{ Listen, Advertise string }
 
 // Cluster is a cluster of processes.
 type Cluster struct {
@@ -35,29 +51,22 @@ type Cluster struct {
 	nodes []*Node
 }
 
-// Node is one process.
-type Node struct {
-	Name string
-	HTTP string // host:port
-	dir  string
-	file string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
-	err  error         // how it ended
-}
-
 // Start writes the HCL files and starts all nodes.
 func Start(cfg Config) (*Cluster, error) {
 	c := &Cluster{cfg: cfg}
-	ports, err := freePorts(3 * cfg.Size)
-	if err != nil {
-		return nil, err
+	if c.cfg.Places == nil {
+		places, err := loopback(cfg.Size)
+		if err != nil {
+			return nil, err
+		}
+		c.cfg.Places = places
 	}
-	for i := range cfg.Size {
-		n := &Node{Name: fmt.Sprintf("n%d", i+1), HTTP: loopback(ports[3*i])}
+	caller := &http.Client{Transport: cfg.Transport}
+	for i, p := range c.cfg.Places {
+		n := &Node{Name: fmt.Sprintf("n%d", i+1), HTTP: p.HTTP.Advertise, Peer: p.Peer.Advertise, place: p, caller: caller, binary: cfg.Binary}
 		n.dir = filepath.Join(cfg.Dir, n.Name)
-		n.file = filepath.Join(cfg.Dir, n.Name+".hcl")
-		if err := os.WriteFile(n.file, []byte(c.hcl(n, ports, i)), 0o600); err != nil {
+		n.file, n.log = n.dir+".hcl", n.dir+".log"
+		if err := os.WriteFile(n.file, []byte(c.hcl(n)), 0o600); err != nil {
 			return nil, fmt.Errorf("write the configuration of %s: %w", n.Name, err)
 		}
 		c.nodes = append(c.nodes, n)
@@ -70,39 +79,44 @@ func Start(cfg Config) (*Cluster, error) {
 	return c, nil
 }
 
-func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
-
-func (c *Cluster) hcl(n *Node, ports []int, i int) string {
-	join := ""
-	for other := range c.cfg.Size {
-		if other != i {
-			join += fmt.Sprintf("%q, ", loopback(ports[3*other+2]))
+func (c *Cluster) hcl(n *Node) string {
+	var join []string
+	for i, p := range c.cfg.Places {
+		if n.Name != fmt.Sprintf("n%d", i+1) {
+			join = append(join, fmt.Sprintf("%q", p.Gossip.Advertise))
 		}
+	}
+	insecure := ""
+	if host, _, _ := net.SplitHostPort(n.place.HTTP.Listen); !net.ParseIP(host).IsLoopback() {
+		insecure = "allow_insecure = true\n"
+	}
+	block := func(name string, a Address) string {
+		return fmt.Sprintf("%s {\n  address   = %q\n  advertise = %q\n}\n", name, a.Listen, a.Advertise)
 	}
 	return fmt.Sprintf(`name     = %q
 data_dir = %q
-http   { address = %q }
-peer   { address = %q }
-gossip { address = %q }
-cluster {
+%s%s%s%scluster {
   bootstrap_expect = %d
   retry_join       = [%s]
 }
-%s`, n.Name, n.dir, n.HTTP, loopback(ports[3*i+1]), loopback(ports[3*i+2]), c.cfg.Size, join, c.cfg.Extra)
+%s`, n.Name, n.dir, insecure, block("http", n.place.HTTP), block("peer", n.place.Peer), block("gossip", n.place.Gossip),
+		len(c.cfg.Places), strings.Join(join, ", "), c.cfg.Extra)
 }
 
-// freePorts asks the system for ports that nobody listens on now.
-func freePorts(n int) ([]int, error) {
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("look for a free port: %w", err)
+// loopback asks the system for ports that nobody listens on now.
+func loopback(nodes int) ([]Place, error) {
+	places := make([]Place, nodes)
+	for i := range places {
+		for _, a := range []*Address{&places[i].HTTP, &places[i].Peer, &places[i].Gossip} {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return nil, fmt.Errorf("look for a free port: %w", err)
+			}
+			defer l.Close()
+			*a = Address{Listen: l.Addr().String(), Advertise: l.Addr().String()}
 		}
-		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
-	return ports, nil
+	return places, nil
 }
 
 // Nodes returns all nodes.
@@ -116,42 +130,22 @@ func (c *Cluster) URLs() (urls []string) {
 	return urls
 }
 
-// URL returns the node's base URL.
-func (n *Node) URL() string { return "http://" + n.HTTP }
-
 // Restart starts a node that is not running.
-func (c *Cluster) Restart(n *Node) error {
-	logs, err := os.OpenFile(filepath.Join(c.cfg.Dir, n.Name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the log of %s: %w", n.Name, err)
-	}
-	defer logs.Close()
-	n.cmd = exec.Command(c.cfg.Binary, "agent", "-config", n.file)
-	n.cmd.Stdout, n.cmd.Stderr = logs, logs
-	if err := n.cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", n.Name, err)
-	}
-	done, cmd := make(chan struct{}), n.cmd
-	n.done = done
-	go func() {
-		n.err = cmd.Wait()
-		close(done)
-	}()
-	return nil
-}
+func (c *Cluster) Restart(n *Node) error { return n.start() }
 
 // Kill ends a node with SIGKILL and waits for its end.
-func (c *Cluster) Kill(n *Node) { _ = c.signal(n, syscall.SIGKILL); <-n.done }
+func (c *Cluster) Kill(n *Node) { n.kill() }
 
 // Stop ends a node with SIGTERM and waits for its end. It returns an error
 // unless the process ends with code 0.
 func (c *Cluster) Stop(n *Node) error {
-	if err := c.signal(n, syscall.SIGTERM); err != nil {
+	p := n.process()
+	if err := p.signal(n.Name, syscall.SIGTERM); err != nil {
 		return err
 	}
 	select {
-	case <-n.done:
-		return n.err
+	case <-p.done:
+		return p.err
 	case <-time.After(20 * time.Second):
 		c.Kill(n)
 		return fmt.Errorf("%s did not end within 20s of SIGTERM", n.Name)
@@ -159,31 +153,12 @@ func (c *Cluster) Stop(n *Node) error {
 }
 
 // Signal sends any signal to a node.
-func (c *Cluster) Signal(n *Node, s syscall.Signal) error { return c.signal(n, s) }
-
-func (c *Cluster) signal(n *Node, s syscall.Signal) error {
-	select {
-	case <-n.done:
-		return fmt.Errorf("%s is not running", n.Name)
-	default:
-		return n.cmd.Process.Signal(s)
-	}
-}
-
-// Running tells whether the node's process lives.
-func (n *Node) Running() bool {
-	select {
-	case <-n.done:
-		return false
-	default:
-		return true
-	}
-}
+func (c *Cluster) Signal(n *Node, s syscall.Signal) error { return n.process().signal(n.Name, s) }
 
 // Close ends all nodes. Their files stay.
 func (c *Cluster) Close() error {
 	for _, n := range c.nodes {
-		if n.done != nil && n.Running() {
+		if n.Running() {
 			c.Kill(n)
 		}
 	}

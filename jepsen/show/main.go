@@ -137,15 +137,5 @@ func started(ctx context.Context, c *nodes.Cluster) error {
 func ready(ctx context.Context, n *nodes.Node) error {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
 	defer cancel()
-	for {
-		a, err := n.Call(ctx, "GET", "/readyz", nil)
-		if err == nil && a.Status == 200 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %s: %w", n.Name, a.Body, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return n.WaitReady(ctx)
 }

@@ -19,7 +19,7 @@ func leasesWorkload() Workload {
 		Setup: setup(leasesLimits()...),
 		Run: func(ctx context.Context, e *Env) error {
 			store := newResource(e.Record)
-			return crew(16, func(int) step { return holderStep(ctx, store) })(ctx, e)
+			return crew(24, func(int) step { return holderStep(ctx, store) })(ctx, e)
 		},
 	}
 }
@@ -50,7 +50,7 @@ func holderStep(busy context.Context, store *resource) step {
 func (h *holder) hold(ctx context.Context) {
 	r := client.Request{
 		Limits: client.Slots{pick(h.caller, mutexLimit, "crew", "gpu"): 1},
-		Wait:   pick(h.caller, 0, h.upTo(time.Second), h.upTo(4*time.Second)), TTL: h.between(time.Second, 3*time.Second),
+		Wait:   pick(h.caller, 0, 0, h.upTo(500*time.Millisecond), h.upTo(4*time.Second)), TTL: h.between(time.Second, 3*time.Second),
 		Manual: h.oneIn(8),
 	}
 	if h.oneIn(4) {

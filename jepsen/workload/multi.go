@@ -13,7 +13,7 @@ func multiWorkload() Workload {
 	return Workload{
 		Name: "multi", What: "callers acquire two to four of six limits at once, with different sizes, wait and cancel",
 		Setup: setup(multiLimits()...),
-		Run:   crew(12, all(multiStep)),
+		Run:   crew(16, all(multiStep)),
 	}
 }
 
@@ -30,14 +30,14 @@ func multiStep(ctx context.Context, c *caller) {
 		ask.Limits = append(ask.Limits, history.Want{Name: limits[i].name, Slots: n})
 	}
 	if c.oneIn(2) {
-		ask.Wait = c.between(200*time.Millisecond, 4*time.Second)
+		ask.Wait = c.between(100*time.Millisecond, 2*time.Second)
 	}
 	op := c.acquireAndCancel(ctx, ask, 10)
 	if !op.IsGrant() {
 		sleep(ctx, c.between(5*time.Millisecond, 40*time.Millisecond))
 		return
 	}
-	sleep(ctx, c.upTo(30*time.Millisecond))
+	sleep(ctx, c.upTo(15*time.Millisecond))
 	c.giveBack(ctx, op)
 }
 

@@ -12,7 +12,7 @@ func numberedWorkload() Workload {
 	return Workload{
 		Name: "numbered", What: "callers acquire one to three of four numbered slots, and are told which",
 		Setup: setup(numberedLimits()...),
-		Run:   crew(10, all(numberedStep)),
+		Run:   crew(16, all(numberedStep)),
 	}
 }
 
@@ -30,6 +30,6 @@ func numberedStep(ctx context.Context, c *caller) {
 		sleep(ctx, c.between(5*time.Millisecond, 40*time.Millisecond))
 		return
 	}
-	sleep(ctx, c.upTo(30*time.Millisecond))
+	sleep(ctx, c.upTo(15*time.Millisecond))
 	c.giveBack(ctx, op)
 }

@@ -10,13 +10,13 @@ import (
 // queueWorkload is waiters of one limit, whose order is looked at.
 func queueWorkload() Workload {
 	return Workload{
-		Name: "queue", What: "callers queue for two slots through all nodes; some are cancelled, hang up, only try, or want both",
+		Name: "queue", What: "callers queue for three slots through all nodes; some are cancelled, hang up, only try, or want several",
 		Setup: setup(queueLimits()...),
-		Run:   crew(12, all(queueStep)),
+		Run:   crew(16, all(queueStep)),
 	}
 }
 
-func queueLimits() []named { return []named{plain("fifo", 2)} }
+func queueLimits() []named { return []named{plain("fifo", 3)} }
 
 // queueStep stands in the queue once.
 func queueStep(ctx context.Context, c *caller) {
@@ -25,8 +25,8 @@ func queueStep(ctx context.Context, c *caller) {
 	case n < 10: // a newcomer, that must not overtake
 		ask.Wait = 0
 	case n < 18: // one that smaller ones must not overtake
-		ask.Limits = slots("fifo", 2)
-	case n < 20:
+		ask.Limits = slots("fifo", 2+c.chance.Int64N(2))
+	case n < 19:
 		c.hangUp(ctx, ask)
 		return
 	case n < 24: // one whose patience ends
@@ -37,7 +37,7 @@ func queueStep(ctx context.Context, c *caller) {
 		sleep(ctx, c.between(5*time.Millisecond, 60*time.Millisecond))
 		return
 	}
-	sleep(ctx, c.between(5*time.Millisecond, 30*time.Millisecond))
+	sleep(ctx, c.between(time.Millisecond, 12*time.Millisecond))
 	c.release(ctx, op.Token)
 }
 

@@ -13,14 +13,14 @@ func rateWorkload() Workload {
 	return Workload{
 		Name: "rate", What: "callers try and wait at limits with odd rates, release early, and combine them with a plain one",
 		Setup: setup(rateLimits()...),
-		Run:   crew(14, all(rateStep)),
+		Run:   crew(20, all(rateStep)),
 	}
 }
 
 func rateLimits() []named {
 	return []named{
 		decaying("r7s", 5, 7, time.Second),
-		decaying("r20m", 4, 20, time.Minute),
+		decaying("r40m", 3, 40, time.Minute),
 		decaying("r2.5s", 3, 5, 2*time.Second),
 		decaying("r40s", 8, 40, time.Second),
 		plain("beside", 4),
@@ -28,7 +28,7 @@ func rateLimits() []named {
 }
 
 // decays names the limits of rateLimits that decay.
-func decays() []string { return []string{"r7s", "r20m", "r2.5s", "r40s"} }
+func decays() []string { return []string{"r7s", "r40m", "r2.5s", "r40s"} }
 
 // rateStep asks once.
 func rateStep(ctx context.Context, c *caller) {

@@ -12,7 +12,7 @@ func semaphoreWorkload() Workload {
 	return Workload{
 		Name: "semaphore", What: "callers contend for three slots, try and wait, and give back in every way",
 		Setup: setup(semaphoreLimits()...),
-		Run:   crew(10, all(semaphoreStep)),
+		Run:   crew(16, all(semaphoreStep)),
 	}
 }
 
@@ -24,7 +24,7 @@ func semaphoreStep(ctx context.Context, c *caller) {
 	if c.oneIn(2) {
 		ask.Wait = c.between(300*time.Millisecond, 5*time.Second)
 	}
-	if c.oneIn(10) {
+	if c.oneIn(8) {
 		c.readLimit(ctx, "sem")
 	}
 	op := c.acquire(ctx, ask)
@@ -32,17 +32,17 @@ func semaphoreStep(ctx context.Context, c *caller) {
 		c.readID(ctx, op.ID)
 	}
 	if !op.IsGrant() {
-		sleep(ctx, c.between(5*time.Millisecond, 80*time.Millisecond))
+		sleep(ctx, c.between(5*time.Millisecond, 50*time.Millisecond))
 		return
 	}
-	sleep(ctx, c.upTo(60*time.Millisecond))
+	sleep(ctx, c.upTo(20*time.Millisecond))
 	c.giveBack(ctx, op)
 }
 
 // giveBack ends a grant in one of the ways that there are.
 func (c *caller) giveBack(ctx context.Context, op history.Op) {
 	switch n := c.chance.IntN(100); {
-	case n < 2: // its TTL ends it
+	case n < 1: // its TTL ends it
 	case n < 13:
 		c.release(ctx, op.Token)
 		c.release(ctx, op.Token)

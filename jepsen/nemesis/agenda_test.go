@@ -1,0 +1,54 @@
+//go:build linux
+
+package nemesis
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+func TestAnAgendaComesToEveryKind(t *testing.T) {
+	list, err := Named("mixed,restore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := len(Groups())
+	a := newAgenda(list, rand.New(rand.NewPCG(1, 1)).Shuffle)
+	kinds, largest := make(map[string]int), 0
+	for range 100 {
+		round := make(map[string]int)
+		for range groups {
+			n := a.next()
+			round[n.Group]++
+			kinds[n.Name]++
+			largest = max(largest, kinds[n.Name])
+		}
+		if len(round) != groups {
+			t.Fatalf("a round of %d groups has %v", groups, round)
+		}
+	}
+	for _, n := range All() {
+		if kinds[n.Name] == 0 {
+			t.Errorf("%s never came in 100 rounds", n.Name)
+		}
+	}
+}
+
+func TestNamesOfNemeses(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, n := range All() {
+		if seen[n.Name] || n.What == "" || n.Group == "" || n.Start == nil || n.Lacks == nil {
+			t.Errorf("%q is there twice, or lacks something", n.Name)
+		}
+		seen[n.Name] = true
+	}
+	if list, err := Named("none"); err != nil || len(list) != 0 {
+		t.Errorf("none stands for %d, %v", len(list), err)
+	}
+	if list, err := Named("mixed"); err != nil || len(list) != len(All())-1 {
+		t.Errorf("mixed stands for %d of %d, %v", len(list), len(All()), err)
+	}
+	if _, err := Named("kill,quake"); err == nil {
+		t.Error("an unknown name is taken")
+	}
+}

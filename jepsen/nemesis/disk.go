@@ -1,0 +1,219 @@
+//go:build linux
+
+package nemesis
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/nodes"
+	"golang.org/x/sys/unix"
+)
+
+// DiskGroup is the group of faults of disks. Some need the data directories to
+// be file systems of their own: see Stage.Disks.
+const DiskGroup = "disk"
+
+// failStop is the exit code of a node that stops because of its disk.
+const failStop = 75
+
+// disks make data directories fail.
+func disks() []Nemesis {
+	kind := func(name, what string, lacks func(*Stage) string, start func(context.Context, *Stage) (*Fault, error)) Nemesis {
+		return Nemesis{Name: name, Group: DiskGroup, What: what, Lacks: lacks, Start: start}
+	}
+	list := []Nemesis{
+		kind("disk-full", "no space is left for a node's data", nothing, fillDisk),
+		kind("fsync-fails", "fdatasync and fsync of a node fail with EIO", noStrace, failSync),
+		kind("fsync-hangs", "fdatasync and fsync of a node take 8 s", noStrace, hangSync),
+		kind("fsync-slow", "fdatasync and fsync of a node take a fraction of a second", noStrace, slowSync),
+		kind("power-loss", "power fails on one node: what it had not synced is lost", noDisks, func(_ context.Context, s *Stage) (*Fault, error) { return s.powerLoss(anyone) }),
+		kind("power-loss-all", "power fails on all nodes at once", noDisks, func(_ context.Context, s *Stage) (*Fault, error) { return s.powerLoss(everyone) }),
+	}
+	return append(list, damages()...)
+}
+
+func noStrace(*Stage) string {
+	if _, err := exec.LookPath("strace"); err != nil {
+		return "strace is missing: " + err.Error()
+	}
+	return ""
+}
+
+func noDisks(s *Stage) string {
+	if s.Disks == nil {
+		return "the data directories are plain folders: " + s.NoDisks
+	}
+	return ""
+}
+
+// fillDisk fills a node's disk, or bounds what files its process may grow to.
+func fillDisk(_ context.Context, s *Stage) (*Fault, error) {
+	list, err := s.take(anyone)
+	if err != nil {
+		return nil, err
+	}
+	f := &Fault{On: names(list), Hold: s.between(2*time.Second, 6*time.Second)}
+	n, free := list[0], func() error { return nil }
+	if s.Disks != nil {
+		d := s.Disks[s.index(n)-1]
+		err, free = d.fill(), d.free
+	} else {
+		f.What = "its files may not grow (RLIMIT_FSIZE)"
+		err = boundFiles(n)
+		free = func() error { return unboundFiles(n) }
+	}
+	if err != nil {
+		s.give(list)
+		return nil, err
+	}
+	f.Mend = func(ctx context.Context) error {
+		ended := !n.Running()
+		return errors.Join(free(), s.stoppedWell(n, ended), s.bringBack(ctx, list))
+	}
+	return f, nil
+}
+
+// stoppedWell returns an error where a node ended otherwise than by fail-stop.
+func (s *Stage) stoppedWell(n *nodes.Node, ended bool) error {
+	if !ended {
+		return nil
+	}
+	if code, err := n.ExitCode(); err == nil && code != failStop {
+		return fmt.Errorf("%s ended with code %d, not %d", n.Name, code, failStop)
+	}
+	return nil
+}
+
+// boundFiles lets the node's files grow no further than the log is now.
+func boundFiles(n *nodes.Node) error {
+	most := uint64(0)
+	for _, f := range files(n.Dir()) {
+		if info, err := os.Stat(f); err == nil && len(f) > 3 && f[len(f)-3:] == ".db" {
+			most = max(most, uint64(info.Size()))
+		}
+	}
+	return unix.Prlimit(n.PID(), unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: most, Max: unix.RLIM_INFINITY}, nil)
+}
+
+func unboundFiles(n *nodes.Node) error {
+	if pid := n.PID(); pid > 0 {
+		return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}, nil)
+	}
+	return nil
+}
+
+// tracer injects into the system calls of a node's process.
+type tracer struct {
+	cmd *exec.Cmd
+	log string
+}
+
+// syncs are the system calls by which a node makes sure.
+const syncs = "fdatasync,fsync"
+
+func (s *Stage) trace(n *nodes.Node, inject string) (*tracer, error) {
+	t := &tracer{log: n.Dir() + ".strace"}
+	t.cmd = exec.Command("strace", "-qq", "-f", "-p", fmt.Sprint(n.PID()), "-e", "trace="+syncs, "-e", "signal=none",
+		"-e", "inject="+syncs+":"+inject, "-o", t.log)
+	t.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := t.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start strace: %w", err)
+	}
+	return t, nil
+}
+
+// struck tells how many calls were injected into.
+func (t *tracer) struck() int {
+	b, _ := os.ReadFile(t.log)
+	return bytes.Count(b, []byte("(INJECTED)")) + bytes.Count(b, []byte("(DELAYED)"))
+}
+
+// stop lets the process alone.
+func (t *tracer) stop() {
+	_ = t.cmd.Process.Signal(syscall.SIGINT)
+	done := time.AfterFunc(10*time.Second, func() { _ = t.cmd.Process.Kill() })
+	defer done.Stop()
+	_ = t.cmd.Wait()
+	_ = os.Remove(t.log)
+}
+
+// failSync lets syncs fail. A node has to stop at the first that does.
+func failSync(ctx context.Context, s *Stage) (*Fault, error) {
+	return s.traced(ctx, "error=EIO", 4*time.Second, true)
+}
+
+// hangSync lets syncs hang for longer than a node may wait: it has to stop.
+func hangSync(ctx context.Context, s *Stage) (*Fault, error) {
+	return s.traced(ctx, "delay_enter=8000000", 12*time.Second, true)
+}
+
+func slowSync(ctx context.Context, s *Stage) (*Fault, error) {
+	delay := s.between(20*time.Millisecond, 400*time.Millisecond)
+	return s.traced(ctx, fmt.Sprintf("delay_enter=%d", delay.Microseconds()), s.between(2*time.Second, 6*time.Second), false)
+}
+
+// traced injects into a node's syncs for a while, or until the node ends.
+// fatal: it has to end where a call was struck.
+func (s *Stage) traced(ctx context.Context, inject string, hold time.Duration, fatal bool) (*Fault, error) {
+	list, err := s.take(anyone)
+	if err != nil {
+		return nil, err
+	}
+	n := list[0]
+	t, err := s.trace(n, inject)
+	if err != nil {
+		s.give(list)
+		return nil, err
+	}
+	return &Fault{On: n.Name, What: syncs + ":" + inject, Mend: func(mending context.Context) error {
+		lasting, cancel := context.WithTimeout(ctx, hold)
+		defer cancel()
+		_ = n.WaitEnd(lasting)
+		ended, cut, struck := !n.Running(), ctx.Err() != nil, t.struck()
+		t.stop()
+		err := s.stoppedWell(n, ended)
+		if fatal && !ended && !cut && struck > 0 {
+			err = fmt.Errorf("%s goes on %s after a sync of it failed or hung (%d did)", n.Name, hold, struck)
+		}
+		return errors.Join(err, s.bringBack(mending, list))
+	}}, nil
+}
+
+// powerLoss cuts nodes off their disks at one moment and ends them.
+func (s *Stage) powerLoss(w who) (*Fault, error) {
+	list, err := s.take(w)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range list {
+		if err := s.Disks[s.index(n)-1].fail(); err != nil {
+			return nil, errors.Join(err, s.plugIn(list), s.bringBack(context.Background(), list))
+		}
+	}
+	for _, n := range list {
+		s.Cluster.Kill(n)
+	}
+	return &Fault{On: names(list), Hold: s.between(200*time.Millisecond, 3*time.Second), Mend: func(ctx context.Context) error {
+		if err := s.plugIn(list); err != nil {
+			return err
+		}
+		return s.bringBack(ctx, list)
+	}}, nil
+}
+
+func (s *Stage) plugIn(list []*nodes.Node) (err error) {
+	for _, n := range list {
+		if n.Running() {
+			continue
+		}
+		err = errors.Join(err, s.Disks[s.index(n)-1].replug())
+	}
+	return err
+}

@@ -1,0 +1,81 @@
+//go:build linux
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/nemesis"
+	"github.com/limitd/limitd/jepsen/workload"
+)
+
+// plan is one run to make.
+type plan struct {
+	workload, nemesis string
+	atOnce            int // how many faults may go on at once
+	nodes             int
+	store             string
+	time              time.Duration
+	seed              uint64
+}
+
+// options are what all runs share.
+type options struct {
+	binary, stepping string // stepping: the build whose wall clock can be stepped
+	out              string
+	loopback         bool
+	keep             bool
+}
+
+func (o *options) flags(f *flag.FlagSet) {
+	f.StringVar(&o.binary, "bin", "bin/limitd", "the limitd binary (make build)")
+	f.StringVar(&o.stepping, "faultclock", "bin/limitd-faultclock", "the build whose wall clock can be stepped (make faultclock)")
+	f.StringVar(&o.out, "out", "out/jepsen", "folder for histories, reports and what failed runs leave")
+	f.BoolVar(&o.loopback, "loopback", false, "loopback and relays, though namespaces were possible")
+	f.BoolVar(&o.keep, "keep", false, "keep data and logs of clean runs, too")
+}
+
+// complete makes the paths absolute and looks for the binaries.
+func (o *options) complete() error {
+	for _, p := range []*string{&o.binary, &o.stepping, &o.out} {
+		full, err := filepath.Abs(*p)
+		if err != nil {
+			return fmt.Errorf("find %s: %w", *p, err)
+		}
+		*p = full
+	}
+	if _, err := os.Stat(o.binary); err != nil {
+		return fmt.Errorf("no limitd binary: make build: %w", err)
+	}
+	return nil
+}
+
+func (p *plan) flags(f *flag.FlagSet) {
+	f.StringVar(&p.workload, "workload", "mixed", "which callers")
+	f.StringVar(&p.nemesis, "nemesis", "kill", "which faults: groups or kinds, divided by commas; mixed: all; none")
+	f.IntVar(&p.atOnce, "at-once", 1, "how many faults may go on at once")
+	f.IntVar(&p.nodes, "nodes", 3, "how many nodes")
+	f.StringVar(&p.store, "store", "boltdb", "log store: boltdb or wal")
+	f.DurationVar(&p.time, "time", 30*time.Second, "how long callers and faults go on")
+	f.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano())&0xffffff, "of all chance")
+}
+
+// check finds the workload and the faults of a plan.
+func (p plan) check() (workload.Workload, []nemesis.Nemesis, error) {
+	w, ok := workload.Named(p.workload)
+	if !ok {
+		return w, nil, fmt.Errorf("no workload %q", p.workload)
+	}
+	list, err := nemesis.Named(p.nemesis)
+	return w, list, err
+}
+
+// name is the run's folder.
+func (p plan) name() string {
+	return fmt.Sprintf("%s-%s-%d-%s-%d", p.workload, strings.ReplaceAll(p.nemesis, ",", "+"), p.nodes, p.store, p.seed)
+}

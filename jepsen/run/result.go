@@ -1,0 +1,117 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/check"
+	"github.com/limitd/limitd/jepsen/history"
+	"github.com/limitd/limitd/jepsen/report"
+)
+
+// result is what came of one run.
+type result struct {
+	plan   plan
+	dir    string
+	h      *history.History // nil: the cluster did not come up
+	broken []check.Violation
+	err    error // what went wrong beside what checkers see
+	took   time.Duration
+}
+
+// make makes a run, judges it, and leaves in its folder what is worth keeping.
+func (p plan) make(ctx context.Context, o options) result {
+	began := time.Now()
+	r := result{plan: p, dir: filepath.Join(o.out, p.name())}
+	var g *ground
+	r.h, g, r.err = play(ctx, p, o)
+	if r.h != nil {
+		verdicts := check.All(r.h)
+		r.broken = violations(r.h, verdicts)
+		var links []report.Link
+		if r.failed() || o.keep {
+			links = g.logs()
+		} else {
+			r.err = g.clean()
+		}
+		r.err = errors.Join(r.err, store(r.h, verdicts, r.dir, links))
+	}
+	r.took = time.Since(began)
+	return r
+}
+
+func (r result) failed() bool { return r.err != nil || len(r.broken) > 0 }
+
+// logs links to the nodes' logs.
+func (g *ground) logs() (links []report.Link) {
+	for _, n := range g.cluster.Nodes() {
+		links = append(links, report.Link{Path: filepath.Base(n.Log()), What: "the log of " + n.Name})
+	}
+	return links
+}
+
+// clean removes the nodes' files.
+func (g *ground) clean() error {
+	files, err := filepath.Glob(filepath.Join(g.dir, "n[0-9]*"))
+	for _, f := range files {
+		err = errors.Join(err, os.RemoveAll(f))
+	}
+	return err
+}
+
+// print tells of a run in one line, and of what is wrong with it.
+func (r result) print() {
+	word := "ok  "
+	if r.failed() {
+		word = "FAIL"
+	}
+	p := r.plan
+	fmt.Printf("%s %-16s %-28s n=%d %-6s seed %-9d %s %4.0fs\n", word, p.workload, p.nemesis, p.nodes, p.store, p.seed, r.figures(), r.took.Seconds())
+	if !r.failed() {
+		return
+	}
+	tell(r.broken)
+	if r.err != nil {
+		fmt.Println("      " + strings.ReplaceAll(r.err.Error(), "\n", "\n      "))
+	}
+	fmt.Printf("      see %s\n", r.dir)
+}
+
+func (r result) figures() string {
+	if r.h == nil {
+		return "did not start"
+	}
+	rate, _ := check.Traffic(r.h)
+	struck, not := 0, 0
+	for _, f := range r.h.Faults {
+		if f.Error == "" {
+			struck++
+		} else {
+			not++
+		}
+	}
+	faults := fmt.Sprintf("faults %2d", struck)
+	if not > 0 {
+		faults += fmt.Sprintf(" (%d not possible)", not)
+	}
+	return fmt.Sprintf("ops %6d %5.0f/s  %s  unknown %d  elections %d", len(r.h.Ops), rate, faults, unknowns(r.h), elections(r.h))
+}
+
+func unknowns(h *history.History) (n int) {
+	for i := range h.Ops {
+		if h.Ops[i].Outcome == history.Unknown {
+			n++
+		}
+	}
+	return n
+}
+
+// elections counts those after the first.
+func elections(h *history.History) int { return max(0, len(h.Leaders)-1) }

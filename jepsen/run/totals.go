@@ -1,0 +1,104 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/network"
+)
+
+// totals sums runs up.
+type totals struct {
+	began                                  time.Time
+	runs, failed                           int
+	operations, unknown, elections, broken int
+	struck                                 map[string]int             // faults by kind
+	asked                                  map[string]bool            // kinds that runs asked for
+	lacking                                map[string]map[string]bool // by kind: why it could not be
+}
+
+func newTotals() *totals {
+	return &totals{began: time.Now(), struck: make(map[string]int), asked: make(map[string]bool), lacking: make(map[string]map[string]bool)}
+}
+
+// announce says where runs will take place.
+func announce(o options) {
+	n, err := network.Open(network.Config{Nodes: 1, Loopback: o.loopback})
+	if err != nil {
+		fmt.Println("network:", err)
+		return
+	}
+	defer n.Close()
+	disks := "plain folders: no power loss, and a full disk is a bound on the growth of files"
+	if isPrivate() {
+		disks = "file systems of their own, where disks fail"
+	}
+	fmt.Printf("network: %s\ndata directories: %s\n", n.Variant(), disks)
+}
+
+// add makes a run and tells of it.
+func (t *totals) add(ctx context.Context, p plan, o options) {
+	r := p.make(ctx, o)
+	r.print()
+	t.runs++
+	if r.failed() {
+		t.failed++
+	}
+	t.broken += len(r.broken)
+	if _, list, err := p.check(); err == nil {
+		for _, n := range list {
+			t.asked[n.Name] = true
+		}
+	}
+	if r.h == nil {
+		return
+	}
+	t.operations += len(r.h.Ops)
+	t.unknown += unknowns(r.h)
+	t.elections += elections(r.h)
+	for _, f := range r.h.Faults {
+		if f.Error == "" {
+			t.struck[f.Kind]++
+			continue
+		}
+		if t.lacking[f.Kind] == nil {
+			t.lacking[f.Kind] = make(map[string]bool)
+		}
+		t.lacking[f.Kind][f.Error] = true
+	}
+}
+
+// verdict prints the sums. Its error says that not all is well. insist: every
+// kind that was asked for must have struck.
+func (t *totals) verdict(insist bool) error {
+	fmt.Printf("\n%d runs in %s: %d operations checked, %d of unknown outcome, %d elections, %d violations, %d runs failed\n",
+		t.runs, time.Since(t.began).Round(time.Second), t.operations, t.unknown, t.elections, t.broken, t.failed)
+	fmt.Print("faults:")
+	total := 0
+	for _, kind := range slices.Sorted(maps.Keys(t.struck)) {
+		fmt.Printf(" %s %d,", kind, t.struck[kind])
+		total += t.struck[kind]
+	}
+	fmt.Printf(" in all %d\n", total)
+	for _, kind := range slices.Sorted(maps.Keys(t.lacking)) {
+		for _, why := range slices.Sorted(maps.Keys(t.lacking[kind])) {
+			fmt.Printf("not possible: %s: %s\n", kind, why)
+		}
+	}
+	never := false
+	for _, kind := range slices.Sorted(maps.Keys(t.asked)) {
+		if t.struck[kind] == 0 {
+			fmt.Printf("never struck: %s\n", kind)
+			never = true
+		}
+	}
+	if t.failed > 0 || insist && never {
+		return errFailed
+	}
+	return nil
+}

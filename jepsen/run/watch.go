@@ -1,0 +1,93 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/history"
+	"github.com/limitd/limitd/jepsen/nemesis"
+	"github.com/limitd/limitd/jepsen/nodes"
+	"github.com/limitd/limitd/transport/wire"
+)
+
+// watch sees who leads, and whether a node ends that no fault has ended.
+type watch struct {
+	stage  *nemesis.Stage
+	record *history.Recorder
+
+	mu     sync.Mutex
+	term   uint64
+	leader string
+	dead   map[string]bool
+	ended  []error
+}
+
+// watchEvery is how often each node is asked.
+const watchEvery = 50 * time.Millisecond
+
+func (w *watch) leads() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.leader
+}
+
+// deaths returns the ends that nothing explains.
+func (w *watch) deaths() []error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
+// run watches until ctx ends.
+func (w *watch) run(ctx context.Context) {
+	w.dead = make(map[string]bool)
+	var all sync.WaitGroup
+	for _, n := range w.stage.Cluster.Nodes() {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				w.ask(ctx, n)
+				w.look(n)
+				time.Sleep(watchEvery)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// ask notes whether the node leads, by its own word. It may be wrong about
+// that for a moment; of two the one with the higher term is right.
+func (w *watch) ask(ctx context.Context, n *nodes.Node) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var c wire.Cluster
+	if _, err := n.Must(ctx, http.MethodGet, "/v1/cluster", nil, &c); err != nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.Leader == n.Name && c.Term > w.term {
+		w.term, w.leader = c.Term, c.Leader
+		w.record.Leader(c.Leader, c.Term)
+	}
+}
+
+// look notes the end of a node that no fault has, once for each.
+func (w *watch) look(n *nodes.Node) {
+	code, err := n.ExitCode()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.dead[n.Name] = false
+		return
+	}
+	if w.dead[n.Name] || w.stage.Down(n) {
+		return
+	}
+	w.dead[n.Name] = true
+	w.ended = append(w.ended, fmt.Errorf("%s ended with code %d at %s, and no fault had it: see its log", n.Name, code, w.record.Now().Round(time.Millisecond)))
+}
