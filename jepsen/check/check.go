@@ -2,9 +2,20 @@
 // history; none shares code with the state machine. A checker never cries wolf:
 // what it reports cannot happen in a limitd that keeps docs/semantics.md.
 //
-//	for _, v := range check.All(h) {
-//		fmt.Println(v.Checker, v.Rule, v.What)
+//	for _, verdict := range check.All(h) {
+//		for _, v := range verdict.Violations {
+//			fmt.Println(v.Checker, v.Rule, v.What)
+//		}
 //	}
+//	for _, v := range check.Enough(h) { // a run that says too little has failed, too
+//		fmt.Println(v.What)
+//	}
+//
+// Where to look: table.go lists the checkers, each in a file of its name.
+// facts.go puts a history in order for all of them: it bounds where in the log
+// each call had its effect. era.go divides it at restores. grant.go, ends.go and
+// holds.go tell what is known of each lease, limit.go and room.go of each limit,
+// request.go of each id. What is not known for certain always speaks for the accused.
 package check
 
 import "github.com/limitd/limitd/jepsen/history"

@@ -3,6 +3,8 @@ package check
 import (
 	"math"
 	"time"
+
+	"github.com/limitd/limitd/jepsen/history"
 )
 
 // judgeClock compares cluster time with the log and with real time: it never
@@ -39,4 +41,17 @@ func judgeStep(before, s seen, r *report) {
 	case s.index == before.index && s.time != before.time:
 		r.convict("E7", show(before.op.Op, s.op.Op), "at index %d cluster time is both %d and %d", s.index, before.time, s.time)
 	}
+}
+
+// Lost tells how much cluster time fell behind real time from the first answer
+// of a history to the last (from the last restore on): what elections, and times
+// without a leader, cost. It breaks no rule by itself.
+func Lost(h *history.History) time.Duration {
+	eras := cut(h)
+	seen := eras[len(eras)-1].seen
+	if len(seen) < 2 {
+		return 0
+	}
+	first, last := seen[0], seen[len(seen)-1]
+	return last.op.Return - first.op.Return - time.Duration(last.time-first.time)
 }

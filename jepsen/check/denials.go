@@ -25,7 +25,7 @@ func (f *facts) mustFit(a *act, rooms map[string]*room) bool {
 	for _, w := range a.Limits {
 		l := f.limit(w.Name)
 		b := l.bounds(a.Index, a.Index)
-		if l.decays || !b.known || b.gone {
+		if !b.known || b.gone {
 			return false
 		}
 		if !b.active {

@@ -64,8 +64,7 @@ func (f *facts) noteAcquire(a *act) {
 
 // noteEnd takes in a release, cancel or force.
 func (f *facts) noteEnd(a *act) {
-	untold := a.Tries > 1 || a.Index == 0 // what an earlier try did, or one of the Go client
-	did := a.Outcome == history.Unknown || a.Outcome == history.OK && (a.Released || a.Cancelled || a.Kind == history.Force && a.Code == "" || untold)
+	did := a.Outcome == history.Unknown || a.Outcome == history.OK && (a.gaveBack() || a.Tries > 1 || !a.placed) // a client library does not tell
 	for _, g := range f.about(a) {
 		if did {
 			g.enders = append(g.enders, a)
@@ -181,62 +180,4 @@ func (g *grant) latestEnd(f *facts) int64 {
 		return math.MaxInt64
 	}
 	return max(latest, int64(stamp)+int64(g.ttl)+int64(time.Second))
-}
-
-// holds returns the span of the log in which the grant holds slots of a limit
-// for certain: from its own record on, up to the index that is returned.
-func (g *grant) holds(f *facts, l *limit) (until uint64) {
-	if g.guessed || !g.leased {
-		return 0
-	}
-	until = f.mayReach(g.ends)
-	for _, a := range g.enders {
-		until = min(until, a.lo)
-	}
-	if g.losing {
-		until = 0
-	}
-	until = max(until, g.alive+1)
-	for _, a := range l.clears { // these take the slots and leave the lease
-		if a.hi >= g.lo {
-			until = min(until, a.lo)
-		}
-	}
-	return until
-}
-
-// frees returns the index from which the grant holds nothing of a limit for
-// certain.
-func (g *grant) frees(f *facts, l *limit) uint64 {
-	at := g.gone
-	if grace := l.grace(); grace > 0 && at != never && !g.released() {
-		_, ended := f.timeAfter(at)
-		at = f.mustPass(addTime(ended, grace))
-	}
-	if g.endMax != math.MaxInt64 {
-		at = min(at, f.mustPass(addTime(g.endMax, l.grace())))
-	}
-	for _, a := range l.clears {
-		if a.lo > g.hi {
-			at = min(at, a.hi)
-		}
-	}
-	return at
-}
-
-// released tells that the lease was ended by a call, so that no grace follows.
-func (g *grant) released() bool {
-	for _, a := range g.enders {
-		if a.Outcome == history.OK && a.exact && (a.Released || a.Cancelled) {
-			return true
-		}
-	}
-	return false
-}
-
-func addTime(t, d int64) int64 {
-	if t > math.MaxInt64-d {
-		return math.MaxInt64
-	}
-	return t + d
 }

@@ -90,7 +90,8 @@ func mean(counts []int) float64 {
 	return float64(sum) / float64(max(1, len(counts)))
 }
 
-// judgeNemesis looks for a named nemesis that never struck.
+// judgeNemesis looks for a nemesis, or a group of them, that was asked for and
+// never struck.
 func (r *report) judgeNemesis(h *history.History) {
 	names := strings.FieldsFunc(h.Run.Nemesis, func(c rune) bool { return c == ',' || c == '+' || c == ' ' })
 	for _, name := range names {

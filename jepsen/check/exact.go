@@ -24,7 +24,7 @@ func judgeExact(f *facts, r *report) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.limits)) {
 		l := f.limits[name]
-		if !l.decays || len(l.puts) != 1 || len(l.clears) > 0 || !f.allKnown(l) {
+		if !l.decays || len(l.puts) != 1 || len(l.clears) > 0 || !l.allKnown() {
 			continue
 		}
 		list := f.admissions(l)
@@ -35,10 +35,9 @@ func judgeExact(f *facts, r *report) {
 
 // allKnown tells whether all that named a limit asked for rate slots of it
 // alone, and was answered.
-func (f *facts) allKnown(l *limit) bool {
-	return !slices.ContainsFunc(f.acts, func(a *act) bool {
-		_, named := wants(a.Op, l.name)
-		return named && a.Kind == history.Acquire && (a.Outcome == history.Unknown || len(a.Limits) != 1 || !a.Limits[0].Rate)
+func (l *limit) allKnown() bool {
+	return !slices.ContainsFunc(l.asks, func(a *act) bool {
+		return a.Outcome == history.Unknown || len(a.Limits) != 1 || !a.Limits[0].Rate
 	})
 }
 
@@ -53,7 +52,10 @@ func (b *bucket) judgeLeast(f *facts, list []admission, r *report) {
 	lost := newGaps(f.seen, int64(f.h.Run.MaxBackdate))
 	sum, largest := int64(0), int64(0)
 	for _, a := range list {
-		sum, largest = sum+a.slots, max(largest, a.slots)
+		sum += a.slots
+		if a.g.wait > 0 {
+			largest = max(largest, a.slots)
+		}
 		if a.g.wait == 0 || a.from == math.MinInt64 {
 			continue
 		}

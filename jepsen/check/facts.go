@@ -172,7 +172,7 @@ func (f *facts) bound(a *act) {
 	switch a.Kind {
 	case history.Acquire:
 		a.exact = a.Wait == 0 && !a.Replayed
-	case history.Release, history.Cancel, history.Reset:
+	case history.Release, history.Cancel:
 		a.exact = !a.Replayed
 	case history.Renew, history.ReadLimit, history.ReadID:
 		a.exact = true

@@ -28,6 +28,8 @@ func TestBrokenLimitersAreConvicted(t *testing.T) {
 		"ordinal twice":               {"ordinals"},
 		"renew shortens":              {"leases"},
 		"renew past expiry":           {"leases"},
+		"waits end early":             {"waits"},
+		"interest lapses early":       {"waits"},
 		"no memory":                   {"once"},
 		"half a grant":                {"once"},
 		"the dead come back":          {"leases"},

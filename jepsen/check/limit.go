@@ -18,6 +18,7 @@ type limit struct {
 	clears []*act // resets and deletes: they end claims
 	decays bool   // some settings have a rate
 	old    bool   // it may be older than what is known, with any of the settings in puts
+	asks   []*act // acquires that name it
 	grants []*grant
 }
 
@@ -40,6 +41,11 @@ func (f *facts) findLimits() {
 		name := a.Limits[0].Name
 		done := a.Outcome == history.Unknown || a.Code == ""
 		switch {
+		case a.Kind == history.Acquire:
+			for _, w := range a.Limits {
+				l := f.limit(w.Name)
+				l.asks = append(l.asks, a)
+			}
 		case a.Kind == history.Put && done && a.Config != nil:
 			l := f.limit(name)
 			l.puts = append(l.puts, a)
@@ -116,6 +122,7 @@ func (l *limit) bounds(lo, hi uint64) (b bounds) {
 		}
 		b.least, b.most = min(b.least, set.Slots), max(b.most, set.Slots)
 		b.active, b.inactive = b.active || !set.Inactive, b.inactive || set.Inactive
+		b.decays = b.decays || set.RateNum > 0
 		b.shadow, b.numbered = b.shadow || set.Shadow, b.numbered && set.Numbered
 	}
 	return b
@@ -128,6 +135,7 @@ type bounds struct {
 	gone        bool  // it may not have been there
 	active      bool  // it may have been active
 	inactive    bool  // it may have been inactive
+	decays      bool  // its slots may have decayed
 	shadow      bool  // it may have been in shadow
 	numbered    bool  // it was numbered for certain
 }

@@ -11,19 +11,27 @@ import (
 
 const (
 	windowGrants = 600              // of one search, which sees all calls that name them
-	searchTime   = 20 * time.Second // of one search; past it the history counts as wrong
+	searchTime   = 10 * time.Second // of one search; past it the history counts as wrong
+	maxWide      = 8                // resets and deletes whose place is not known: each doubles the search
 )
 
 // judgeLinear searches for an order of all calls in which one limiter, that
 // does them one by one, gives the answers that were given. The log index leaves
 // little to be searched: what has an index of its own keeps its place, and only
 // the rest moves within its bounds. Limits that were ever acquired together are
-// searched together, in windows of some hundred grants.
+// searched together, in windows of some hundred grants. The first window that is
+// wrong ends the search: in a broken history each can take all its time.
 func judgeLinear(f *facts, r *report) {
 	for _, names := range f.partitions() {
 		grants := f.grantsOf(names)
 		for chunk := range slices.Chunk(grants, windowGrants) {
+			if len(r.violations) > 0 {
+				return
+			}
 			w := newWindow(f, names, chunk)
+			if w == nil {
+				continue
+			}
 			r.saw(len(w.steps))
 			switch porcupine.CheckOperationsTimeout(w.model(), w.operations(), searchTime) {
 			case porcupine.Illegal:
@@ -84,41 +92,53 @@ func (f *facts) grantsOf(names []string) (list []*grant) {
 	return list
 }
 
-// newWindow collects the steps that concern some grants.
+// newWindow collects the steps that concern some grants, which are in the order
+// of tokens. It is nil where too much of it is not known to be searched.
 func newWindow(f *facts, names []string, grants []*grant) *window {
 	w := &window{f: f, names: names}
-	first, last := grants[0].lo, uint64(0)
-	for _, g := range grants {
-		w.add(&step{kind: stepGrant, lo: g.lo, hi: g.hi, g: g})
-		last = max(last, g.hi)
+	for i, g := range grants {
+		w.add(&step{kind: stepGrant, lo: g.lo, hi: g.hi, g: g, place: i})
+		exact := false
 		for _, s := range g.signs {
-			w.addSign(g, s)
+			w.addSign(g, s, i)
+			exact = exact || s.op.exact && s.op.gaveBack()
 		}
 		for _, a := range g.enders {
-			if !a.exact || !a.gaveBack() { // the others are signs
-				w.add(&step{kind: stepMayEnd, lo: max(a.lo, g.alive+1), hi: max(a.hi, g.alive+1), g: g})
+			if !exact && a.hi >= g.lo {
+				w.add(&step{kind: stepMayEnd, lo: max(a.lo, g.alive+1, g.lo), hi: never, g: g, place: i})
 			}
 		}
 	}
+	first, last, wide := grants[0].lo, grants[len(grants)-1].hi, 0
 	for i, name := range names {
 		for _, a := range f.limit(name).clears {
-			if a.lo <= last && a.hi >= first {
-				w.add(&step{kind: stepClear, lo: a.lo, hi: a.hi, limit: i})
+			if a.lo > last || a.hi < first {
+				continue
+			}
+			w.add(&step{kind: stepClear, lo: a.lo, hi: a.hi, limit: i})
+			if a.lo != a.hi {
+				wide++
 			}
 		}
+	}
+	if wide > maxWide {
+		return nil
 	}
 	return w
 }
 
 // addSign adds what an answer tells of a lease.
-func (w *window) addSign(g *grant, s sign) {
+func (w *window) addSign(g *grant, s sign, place int) {
+	kind := stepGone
 	switch {
 	case s.index <= g.lo:
+		return
 	case s.held:
-		w.add(&step{kind: stepHeld, lo: s.index, hi: s.index, g: g})
+		kind = stepHeld
 	case s.op.exact && s.op.gaveBack():
-		w.add(&step{kind: stepEnd, lo: s.index, hi: s.index, g: g})
-	case s.end == 0:
-		w.add(&step{kind: stepGone, lo: s.index, hi: s.index, g: g})
+		kind = stepEnd
+	case s.end != 0:
+		return
 	}
+	w.add(&step{kind: kind, lo: s.index, hi: s.index, g: g, place: place})
 }

@@ -14,7 +14,7 @@ const (
 	stepGrant  stepKind = iota // it is granted: there was room, and no later grant came before
 	stepHeld                   // it is held
 	stepEnd                    // it is held, and ends
-	stepMayEnd                 // it ends, if it is held: a call of which no more is known
+	stepMayEnd                 // it ends, if it is held: a call of which no more is known; not before its grant
 	stepGone                   // it is not held, or its time is over
 	stepClear                  // a limit loses all that is held of it
 )
@@ -24,6 +24,7 @@ type step struct {
 	kind   stepKind
 	lo, hi uint64
 	g      *grant
+	place  int // of g among the window's grants
 	limit  int // stepClear: of the window's
 
 	from, to int64   // bounds of cluster time
@@ -72,9 +73,10 @@ func (w *window) operations() []porcupine.Operation {
 	return list
 }
 
-// holdings is the state of the model: the leases that are held, by token.
+// holdings is the state of the model: the leases that are held, by token. Grants
+// are made in the order of tokens, which spares the search most of its ways.
 type holdings struct {
-	last uint64 // token
+	next int // place of the next grant
 	held []holdingOf
 }
 
@@ -90,7 +92,7 @@ func (w *window) model() porcupine.Model {
 		Init: func() any { return holdings{} },
 		Step: func(state, input, _ any) (bool, any) { return w.step(state.(holdings), input.(*step)) },
 		Equal: func(x, y any) bool {
-			return x.(holdings).last == y.(holdings).last && slices.Equal(x.(holdings).held, y.(holdings).held)
+			return x.(holdings).next == y.(holdings).next && slices.Equal(x.(holdings).held, y.(holdings).held)
 		},
 	}
 }
@@ -100,10 +102,10 @@ func (w *window) step(h holdings, s *step) (bool, any) {
 	at := slices.IndexFunc(h.held, func(x holdingOf) bool { return x.g == s.g })
 	switch s.kind {
 	case stepGrant:
-		if s.g.token <= h.last || !w.fits(h, s) {
+		if s.place != h.next || !w.fits(h, s) {
 			return false, h
 		}
-		h.last = s.g.token
+		h.next++
 		h.held = append(w.present(h, s), holdingOf{g: s.g})
 	case stepHeld:
 		return at >= 0, h
@@ -111,7 +113,7 @@ func (w *window) step(h holdings, s *step) (bool, any) {
 		return at < 0 || s.g.ends <= s.to, h
 	case stepEnd, stepMayEnd:
 		if at < 0 {
-			return s.kind == stepMayEnd, h
+			return s.kind == stepMayEnd && s.place < h.next, h
 		}
 		h.held = slices.Delete(slices.Clone(h.held), at, at+1)
 	case stepClear:

@@ -47,7 +47,7 @@ func (l *limit) bucket() *bucket {
 			continue
 		}
 		b.slots = max(b.slots, p.Config.Slots)
-		num, per := new(big.Int).SetUint64(p.Config.RateNum), big.NewInt(int64(p.Config.RatePer))
+		num, per := new(big.Int).SetUint64(p.Config.RateNum), big.NewInt(max(1, int64(p.Config.RatePer)))
 		if num.Sign() == 0 {
 			stops = true
 			continue

@@ -27,9 +27,7 @@ func judgeReads(f *facts, r *report) {
 			judgeSettings(a, l, r)
 			judgeIdle(a, l, room, r)
 			judgeWaiting(f, a, name, room, r)
-			if !l.decays {
-				judgeOccupied(f, a, name, room, r)
-			}
+			judgeOccupied(f, a, name, room, r)
 		}
 	}
 }

@@ -21,9 +21,13 @@ type report struct {
 // saw notes that n things were looked at.
 func (r *report) saw(n int) { r.looked += n }
 
+// full tells that no more violations are taken: looking for who shows one can
+// be saved.
+func (r *report) full() bool { return len(r.violations) == most }
+
 // convict notes a broken rule, with the calls that show it.
 func (r *report) convict(rule string, shown []*history.Op, format string, args ...any) {
-	if len(r.violations) == most {
+	if r.full() {
 		return
 	}
 	v := Violation{Checker: r.checker, Rule: rule, What: fmt.Sprintf(format, args...)}

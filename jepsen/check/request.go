@@ -1,10 +1,6 @@
 package check
 
-import (
-	"slices"
-
-	"github.com/limitd/limitd/jepsen/history"
-)
+import "github.com/limitd/limitd/jepsen/history"
 
 // request is an id with all calls that name it.
 type request struct {
@@ -129,10 +125,11 @@ func (f *facts) over(a *act) uint64 {
 }
 
 // wants tells how many slots of a limit an op asks for.
-func wants(o *history.Op, name string) (int64, bool) {
-	i := slices.IndexFunc(o.Limits, func(w history.Want) bool { return w.Name == name })
-	if i < 0 {
-		return 0, false
+func wants(o *history.Op, name string) int64 {
+	for _, w := range o.Limits {
+		if w.Name == name {
+			return w.Slots
+		}
 	}
-	return o.Limits[i].Slots, true
+	return 0
 }

@@ -113,3 +113,17 @@ func TestCheckersJudgeWhatAllJudges(t *testing.T) {
 		}
 	}
 }
+
+func TestLostTellsWhatElectionsCost(t *testing.T) {
+	c := plain()
+	h := must(play(c))
+	if lost := check.Lost(h); lost < 0 || lost > 300*time.Millisecond {
+		t.Errorf("lost %s", lost)
+	}
+	for i := range h.Ops {
+		h.Ops[i].Time = h.Ops[i].Time / 2
+	}
+	if lost := check.Lost(h); lost < 2*time.Second {
+		t.Errorf("lost %s, of half a run", lost)
+	}
+}

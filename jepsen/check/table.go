@@ -24,6 +24,7 @@ func judges() []judge {
 		{"rate", "a decaying limit admits at most slots + decay*W in every span W", "E2 T5", false, judgeRate},
 		{"exact", "where somebody always waits it admits no less, either", "E2", false, judgeExact},
 		{"fifo", "within one limit it is first come, first served", "A2 A4", false, judgeFIFO},
+		{"waits", "a wait ends no sooner than its deadline, the lapse of interest, or somebody's word", "A1 A4", false, judgeWaits},
 		{"once", "one id has one effect, and what ended is never granted", "E4 E5 section 6", true, judgeOnce},
 		{"leases", "a lease lasts until its end, which only moves on, and never after it", "S3 S4 T6 E4", false, judgeLeases},
 		{"ordinals", "no slot of a numbered limit is held twice", "L11", false, judgeOrdinals},

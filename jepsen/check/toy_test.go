@@ -126,6 +126,10 @@ func (s *toy) next() (at int64, play func()) {
 	}
 	for _, q := range s.queue {
 		consider(q.deadline, func() { s.leave(q, "wait_expired") })
+		if s.bug == "waits end early" || s.bug == "interest lapses early" {
+			code := map[bool]string{true: "wait_expired", false: "cancelled"}[s.bug == "waits end early"]
+			consider(q.deadline-int64(q.ask.Wait)/3, func() { s.broken++; s.leave(q, code) })
+		}
 		if len(q.ask.Limits) == 1 {
 			if l := s.limits[q.ask.Limits[0].Name]; l != nil && l.set.RateNum > 0 {
 				if t := l.fitsAt(q.ask.Limits[0].Slots); t > s.now {

@@ -232,6 +232,9 @@ func (w *world) restore() {
 func (w *world) answer(o *history.Op, then func()) {
 	if w.library && o.Client%2 == 1 {
 		o.Index, o.Time, o.Queued = 0, 0, 0
+		if o.Kind == history.Release {
+			o.Got = history.Got{}
+		}
 	}
 	w.at(w.later(4*ms), func() {
 		o.Return = w.now
