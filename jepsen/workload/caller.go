@@ -45,8 +45,9 @@ const (
 )
 
 // do makes one call: it sends q to one node after the other, under the same
-// id, until there is a definite answer, its patience is over, or ctx ends. It
-// returns the call as it was recorded.
+// id, until there is a definite answer, its patience is over (since it was last
+// told to wait, and somewhat more altogether), or ctx ends. It returns the call
+// as it was recorded.
 func (c *caller) do(ctx context.Context, op history.Op, q request) history.Op {
 	op.Client = c.number
 	op = c.env.Record.Call(op)
@@ -62,8 +63,9 @@ func (c *caller) do(ctx context.Context, op history.Op, q request) history.Op {
 		case queued:
 			heard, pause = c.env.Record.Now(), shortestPause
 		}
-		spent := c.env.Record.Now() - heard
-		if spent > c.env.patience() || ctx.Err() != nil || !c.pause(ctx, pause) {
+		now, patience := c.env.Record.Now(), c.env.patience()
+		over := now-heard > patience || now-op.Call > op.Wait+2*patience
+		if over || ctx.Err() != nil || !c.pause(ctx, pause) {
 			c.giveUp(&op)
 			return op
 		}

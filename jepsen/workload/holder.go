@@ -18,6 +18,8 @@ type holder struct {
 	store *resource
 	gate  *gate
 	lib   *client.Client
+
+	trouble int // one in how many looks it loses contact, or is stopped; 0: never
 }
 
 // newHolder starts the program of a caller.

@@ -108,6 +108,25 @@ func TestHolderWorksInPeace(t *testing.T) {
 	})
 }
 
+// TestHolderLosesContact looks whether the library says in time that the lease
+// is over, and the holder heeds it.
+func TestHolderLosesContact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, g := startHolder(t)
+		defer h.lib.Close()
+		lease, op := h.acquire(t.Context(), client.Request{Limits: client.Slots{mutexLimit: 1}, TTL: 2 * time.Second})
+		h.gate.lose(time.Minute)
+		h.believe(t.Context(), lease, op, time.Minute)
+		b := h.env.Record.History().Beliefs[0]
+		if b.Lost == "" || b.Paused || b.To >= 2*time.Second || b.To < 1900*time.Millisecond {
+			t.Errorf("it believed %+v", b)
+		}
+		if len(g.asked) != 1 {
+			t.Errorf("the cluster was asked at %s", g.asked)
+		}
+	})
+}
+
 // TestResourceRefusesOldTokens writes with an older token after a newer.
 func TestResourceRefusesOldTokens(t *testing.T) {
 	rec := history.NewRecorder(history.Run{}, func() time.Duration { return 5 })

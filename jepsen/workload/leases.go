@@ -39,6 +39,7 @@ func holderStep(busy context.Context, store *resource) step {
 		if err != nil { // a URL that cannot be read: a bug of the run
 			panic(fmt.Sprintf("make a client: %v", err))
 		}
+		h.trouble = trouble
 		for lives := 1 + c.chance.IntN(12); lives > 0 && busy.Err() == nil; lives-- {
 			h.hold(ctx)
 		}
@@ -113,6 +114,9 @@ func (h *holder) believe(ctx context.Context, lease *client.Lease, op history.Op
 			break
 		}
 		b.To = now
+		if h.troubled() {
+			h.gate.lose(h.between(lease.TTL()/2, 2*lease.TTL()))
+		}
 		stopped := h.stopped(ctx)
 		b.Paused = b.Paused || stopped
 		if stopped || h.oneIn(6) {
@@ -130,13 +134,26 @@ func (h *holder) believe(ctx context.Context, lease *client.Lease, op history.Op
 // stopped stops the holder where the run says so, its library included: after
 // a look at the lease, and before the write that it does on the strength of it.
 func (h *holder) stopped(ctx context.Context) bool {
-	if h.env.Pause == nil {
-		return false
-	}
-	d := h.env.Pause(h.number)
+	d := h.pauseNow()
 	if d > 0 {
 		h.gate.stop(d)
 		sleep(ctx, d)
 	}
 	return d > 0
+}
+
+// trouble is one in how many looks a holder loses contact, or is stopped.
+const trouble = 400
+
+func (h *holder) troubled() bool { return h.trouble > 0 && h.oneIn(h.trouble) }
+
+// pauseNow returns how long the holder is to be stopped now.
+func (h *holder) pauseNow() time.Duration {
+	switch {
+	case h.env.Pause != nil:
+		return h.env.Pause(h.number)
+	case h.troubled():
+		return h.between(200*time.Millisecond, 4*time.Second)
+	}
+	return 0
 }

@@ -11,9 +11,14 @@ import (
 // multiWorkload is acquires of several limits in one step.
 func multiWorkload() Workload {
 	return Workload{
-		Name: "multi", What: "callers acquire two to four of six limits at once, with different sizes, wait and cancel",
+		Name: "multi", What: "callers acquire two to four of six limits at once, with different sizes, wait and cancel; one always wants all of three",
 		Setup: setup(multiLimits()...),
-		Run:   crew(16, all(multiStep)),
+		Run: crew(16, func(i int) step {
+			if i == 0 {
+				return gluttonStep
+			}
+			return multiStep
+		}),
 	}
 }
 
@@ -39,6 +44,20 @@ func multiStep(ctx context.Context, c *caller) {
 	}
 	sleep(ctx, c.upTo(15*time.Millisecond))
 	c.giveBack(ctx, op)
+}
+
+// gluttonStep wants all of three limits, which is never free by itself: only
+// the patience of docs/semantics.md A2 helps.
+func gluttonStep(ctx context.Context, c *caller) {
+	ask := history.Ask{TTL: time.Second, Wait: 25 * time.Second}
+	for _, i := range c.chance.Perm(6)[:3] {
+		l := multiLimits()[i]
+		ask.Limits = append(ask.Limits, history.Want{Name: l.name, Slots: l.settings.Slots})
+	}
+	if op := c.acquire(ctx, ask); op.IsGrant() {
+		c.release(ctx, op.Token)
+	}
+	sleep(ctx, c.between(100*time.Millisecond, 2*time.Second))
 }
 
 // acquireAndCancel acquires; in one of n waits the caller's other self cancels

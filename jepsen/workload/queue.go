@@ -41,13 +41,21 @@ func queueStep(ctx context.Context, c *caller) {
 	c.release(ctx, op.Token)
 }
 
-// hangUp asks, goes away after a moment, and never comes back under that id.
-// What it is granted ends by its TTL.
+// hangUp asks and goes away after a moment. It comes back under that id, which
+// may have lapsed by then, or never: what it is granted ends by its TTL.
 func (c *caller) hangUp(ctx context.Context, ask history.Ask) {
-	ask.Abandoned, ask.Linger, ask.TTL = true, time.Second, time.Second
+	ask.Linger, ask.TTL = time.Second, time.Second
+	gone := ask
+	gone.ID, gone.Abandoned = c.newID(), true
 	call, cancel := context.WithTimeout(ctx, c.between(50*time.Millisecond, 500*time.Millisecond))
 	defer cancel()
-	if op := c.acquireOnly(call, ask); op.IsGrant() {
+	op := c.acquireOnly(call, gone)
+	if op.Outcome != history.OK && c.oneIn(2) {
+		sleep(ctx, c.between(50*time.Millisecond, 2*time.Second))
+		ask.ID = gone.ID
+		op = c.acquire(ctx, ask)
+	}
+	if op.IsGrant() {
 		c.release(ctx, op.Token)
 	}
 }

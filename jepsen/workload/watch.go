@@ -19,7 +19,7 @@ const watchCaller = 901
 func WatchLeader(ctx context.Context, e *Env) {
 	c := newCaller(e, watchCaller)
 	for term := uint64(0); sleep(ctx, watchEvery); {
-		leader := ""
+		leader, heard := "", false
 		for node := range e.URLs {
 			asking, cancel := context.WithTimeout(ctx, watchEvery)
 			var said wire.Cluster
@@ -28,6 +28,7 @@ func WatchLeader(ctx context.Context, e *Env) {
 			if err != nil || said.Term < term {
 				continue
 			}
+			heard = true
 			if said.Term > term {
 				term, leader = said.Term, ""
 			}
@@ -35,7 +36,7 @@ func WatchLeader(ctx context.Context, e *Env) {
 				leader = said.Leader
 			}
 		}
-		if ctx.Err() == nil {
+		if heard && ctx.Err() == nil {
 			e.Record.Leader(leader, term)
 		}
 	}

@@ -34,9 +34,9 @@ type Env struct {
 	// Clocks is what the Go client of caller i reads; nil: the machine's own.
 	Clocks func(i int) func() client.Clocks
 	// Pause returns how long caller i is to be stopped now, as if its process
-	// were: 0 nearly always; nil: never. Holders of leases ask it at each look at
-	// their lease, every 10 ms. (What a stopped process does on waking is what
-	// tokens are for.)
+	// were: 0 nearly always. Holders of leases ask it at each look at their lease,
+	// every 10 ms. (What a stopped process does on waking is what tokens are for.)
+	// nil: now and then, for some seconds.
 	Pause func(i int) time.Duration
 	// Callers is how many there are to be; 0: the workload's own number.
 	Callers int

@@ -17,8 +17,10 @@ import (
 	"github.com/limitd/limitd/jepsen/history"
 )
 
-// startNode starts a node in memory, and returns where callers work at it.
-func startNode(t *testing.T, workload string) *Env {
+// startNode starts a node in memory, and returns where callers work at it. The
+// run has no name: that somebody always waits, which the judge of exactness
+// takes from the name of the oversupply, a busy test machine does not promise.
+func startNode(t *testing.T) *Env {
 	t.Helper()
 	cfg := config.Dev()
 	cfg.HTTP.Address, cfg.Peer.Address, cfg.Gossip.Address = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
@@ -36,30 +38,37 @@ func startNode(t *testing.T, workload string) *Env {
 		}
 	})
 	started := time.Now()
-	run := history.Run{Instrument: "real", Workload: workload, Seed: 7, Nodes: 1, MaxBackdate: 100 * time.Millisecond, Remember: time.Minute}
+	run := history.Run{Instrument: "real", Seed: 7, Nodes: 1, MaxBackdate: 100 * time.Millisecond, Remember: time.Minute}
 	return &Env{
 		URLs: []string{"http://" + node.HTTPAddress()}, HTTP: transport, Seed: run.Seed,
 		Record: history.NewRecorder(run, func() time.Duration { return time.Since(started) }),
 	}
 }
 
-// play runs a workload for a while and returns its history.
-func play(t *testing.T, e *Env, w Workload, d time.Duration) *history.History {
+// enough is how many calls the tests wait for: what is rare must have come.
+const enough = 400
+
+// play runs a workload until it has made enough calls, and returns its history.
+func play(t *testing.T, e *Env, w Workload) *history.History {
 	t.Helper()
 	if err := w.Setup(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	busy, cancel := context.WithTimeout(t.Context(), d)
+	busy, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		WatchLeader(busy, e)
-	}()
+	var group sync.WaitGroup
+	group.Go(func() { WatchLeader(busy, e) })
+	group.Go(func() {
+		for sleep(busy, 100*time.Millisecond) {
+			if len(e.Record.History().Ops) >= enough {
+				cancel()
+			}
+		}
+	})
 	if err := w.Run(busy, e); err != nil {
 		t.Fatal(err)
 	}
-	<-watched
+	group.Wait()
 	Finish(t.Context(), e)
 	return e.Record.History()
 }
@@ -116,12 +125,12 @@ func judge(t *testing.T, h *history.History) {
 // looks whether what it is meant to bring about comes about.
 func TestWorkloads(t *testing.T) {
 	meant := map[string][]string{
-		"semaphore":       {"acquire ok granted", "acquire ok denied", "release ok", "release ok forced", "read_id ok", "read_limit ok", "force ok"},
-		"multi":           {"acquire ok granted", "acquire ok denied", "acquire ok cancelled", "cancel ok"},
+		"semaphore":       {"acquire ok granted", "acquire ok denied", "release ok", "read_id ok", "read_limit ok"},
+		"multi":           {"acquire ok granted", "acquire ok denied", "cancel ok"},
 		"leases":          {"acquire ok granted", "acquire ok denied", "acquire ok wait_expired", "release ok", "belief", "write"},
 		"rate-oversupply": {"acquire ok granted"},
 		"rate":            {"acquire ok granted", "acquire ok denied", "acquire ok wait_expired", "release ok"},
-		"queue":           {"acquire ok granted", "acquire ok cancelled", "release ok"},
+		"queue":           {"acquire ok granted", "cancel ok", "release ok"},
 		"retries":         {"acquire ok granted", "acquire ok replayed", "acquire ok lease_ended", "acquire ok cancelled", "renew ok", "release ok unknown"},
 		"admin":           {"acquire ok granted", "put ok", "release ok"},
 		"numbered":        {"acquire ok granted", "acquire ok denied"},
@@ -131,7 +140,7 @@ func TestWorkloads(t *testing.T) {
 	for _, w := range All() {
 		t.Run(w.Name, func(t *testing.T) {
 			t.Parallel()
-			h := play(t, startNode(t, w.Name), w, 1500*time.Millisecond)
+			h := play(t, startNode(t), w)
 			n := tally(h)
 			t.Logf("%d operations: %v", len(h.Ops), n)
 			judge(t, h)
@@ -140,7 +149,7 @@ func TestWorkloads(t *testing.T) {
 					t.Errorf("it never came to %q", key)
 				}
 			}
-			if len(h.Ops) < 50 || meant[w.Name] == nil {
+			if len(h.Ops) < enough || meant[w.Name] == nil {
 				t.Errorf("%d operations; it is meant to bring about %v", len(h.Ops), meant[w.Name])
 			}
 		})
@@ -189,13 +198,13 @@ func TestLossyNetwork(t *testing.T) {
 	for _, name := range []string{"semaphore", "retries", "queue", "leases", "renewals", "admin", "mixed"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := startNode(t, name)
+			e := startNode(t)
 			e.HTTP = &lossy{to: e.HTTP, chance: rand.New(rand.NewPCG(1, 2))}
 			w, ok := Named(name)
 			if !ok {
 				t.Fatal("no such workload")
 			}
-			h := play(t, e, w, 1500*time.Millisecond)
+			h := play(t, e, w)
 			again := 0
 			for _, o := range h.Ops {
 				if o.Astray > 0 {
