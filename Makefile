@@ -11,7 +11,7 @@ FUZZ    ?= 5s
 HOURS   ?= 1
 BENCH   ?= .
 
-.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show jepsen jepsen-ci jepsen-soak soak-limit notices clean
+.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show sim sim-ci sim-det sim-replay jepsen jepsen-ci jepsen-soak mutants soak-limit notices clean
 
 all: build test
 
@@ -81,6 +81,27 @@ jepsen-soak: build faultclock bin/jepsen
 .PHONY: bin/jepsen
 bin/jepsen:
 	$(GO) build -o bin/jepsen ./jepsen/run
+
+## mutants: planted bugs, each of which the judges must convict; a table
+mutants:
+	$(GO) run ./jepsen/mutants
+
+## sim: SEEDS seeds of the simulator, on all cores; one that fails prints what runs it again
+SEEDS ?= 1000
+sim:
+	$(GO) run ./jepsen/sim/seeds -n $(SEEDS)
+
+## sim-ci: the known seeds, and as many new ones as fit in three minutes
+sim-ci:
+	$(GO) run ./jepsen/sim/seeds -fresh -for 3m
+
+## sim-det: 20 seeds twice: are they the same run?
+sim-det:
+	$(GO) run ./jepsen/sim/seeds -twice 20
+
+## sim-replay: one seed again: make sim-replay SEED=5
+sim-replay:
+	$(GO) run ./jepsen/sim/seeds -replay $(SEED)
 
 ## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
 notices:

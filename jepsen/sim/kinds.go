@@ -10,8 +10,8 @@ type kind struct {
 	name   string
 	weight int // how often, among the others
 	breaks breaks
-	draw   func(dice *rand.Rand, p Plan, f *Fault)  // what is particular to it
-	do     func(b *blow) (mend func(), err error) // mend is called once
+	draw   func(dice *rand.Rand, p Plan, f *Fault) // what is particular to it
+	do     func(b *blow) (mend func(), err error)  // mend is called once
 }
 
 // breaks says what a fault takes from the cluster while it lasts.
@@ -51,6 +51,9 @@ func kinds() []kind {
 		{"replace", 1, some, onFounder, replace},
 	}
 }
+
+// Kinds returns how many kinds of faults there are.
+func Kinds() int { return len(kinds()) }
 
 // kindNamed returns a kind by its name.
 func kindNamed(name string) kind {

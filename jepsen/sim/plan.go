@@ -64,6 +64,14 @@ func NewPlan(seed uint64, c Choice) Plan {
 	return p
 }
 
+// Words returns the schedule in words.
+func (p Plan) Words() (list []string) {
+	for _, f := range p.Faults {
+		list = append(list, f.String())
+	}
+	return list
+}
+
 // only returns the faults at the given places.
 func only(faults []Fault, keep []int) (list []Fault) {
 	for i, f := range faults {
@@ -95,7 +103,7 @@ const clockError = 0.004
 func (p Plan) run() history.Run {
 	limits := config.Default("").Limits
 	return history.Run{
-		Instrument: "sim", Workload: p.Workload, Nemesis: "schedule", Seed: p.Seed, Nodes: p.Nodes, Duration: p.Duration,
+		Instrument: "sim", Workload: p.Workload, Seed: p.Seed, Nodes: p.Nodes, Duration: p.Duration,
 		MaxBackdate: limits.MaxBackdate, Remember: limits.Remember, ClockError: clockError,
 	}
 }

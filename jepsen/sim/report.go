@@ -32,10 +32,7 @@ const ReportPrefix = "REPORT "
 func (r Result) Report() Report {
 	p := Report{
 		Seed: r.Plan.Seed, Workload: r.Plan.Workload, Nodes: r.Plan.Nodes, Operations: len(r.History.Ops), Records: r.Records,
-		Counts: r.Counts, Lived: r.Lived, Hash: fmt.Sprintf("%016x", r.Hash), Violations: r.Violations,
-	}
-	for _, f := range r.Plan.Faults {
-		p.Schedule = append(p.Schedule, f.String())
+		Counts: r.Counts, Lived: r.Lived, Hash: fmt.Sprintf("%016x", r.Hash), Violations: r.Violations, Schedule: r.Plan.Words(),
 	}
 	for i := range r.History.Ops {
 		if r.History.Ops[i].Outcome == history.Unknown {

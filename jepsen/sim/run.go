@@ -97,6 +97,10 @@ func (c *Cluster) result() Result {
 	c.mu.Lock()
 	r.Violations, r.Counts = append(r.Violations, c.violations...), c.counts
 	c.mu.Unlock()
+	for _, v := range check.All(h) {
+		r.Violations = append(r.Violations, v.Violations...)
+	}
+	r.Violations = append(r.Violations, check.Enough(h)...)
 	r.Violations = append(r.Violations, inside.Judge(inside.Evidence{Witness: c.applied, Archive: c.archive, Final: h.Final})...)
 	return r
 }

@@ -29,6 +29,7 @@ import (
 type Runner struct {
 	Binary  string   // a test binary of jepsen/sim
 	Args    []string // beside the seed
+	Env     []string // beside that of this process
 	Workers int      // processes at a time; default: one a core
 	// Timeout bounds one run in real time; default 3 min.
 	Timeout time.Duration
@@ -39,6 +40,18 @@ func From(first uint64, n int) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		for i := range n {
 			if !yield(first + uint64(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Until returns the seeds of a sequence for as long as d.
+func Until(seeds iter.Seq[uint64], d time.Duration) iter.Seq[uint64] {
+	end := time.Now().Add(d)
+	return func(yield func(uint64) bool) {
+		for seed := range seeds {
+			if time.Now().After(end) || !yield(seed) {
 				return
 			}
 		}
@@ -90,7 +103,7 @@ func (r Runner) One(ctx context.Context, seed uint64, args ...string) sim.Report
 	defer cancel()
 	all := append([]string{fmt.Sprintf("-sim.seed=%d", seed)}, r.Args...)
 	run := exec.CommandContext(ctx, r.Binary, append(all, args...)...)
-	run.Env = append(os.Environ(), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1,memprofilerate=0", "GOTRACEBACK=all")
+	run.Env = append(append(os.Environ(), "GOMAXPROCS=1"), r.Env...)
 	var out, errs bytes.Buffer
 	run.Stdout, run.Stderr = &out, &errs
 	err := run.Run()

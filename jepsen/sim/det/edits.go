@@ -1,0 +1,95 @@
+package det
+
+import (
+	"fmt"
+	"strings"
+)
+
+// file is one file of package runtime and how it is changed.
+type file struct {
+	name   string
+	edits  []edit
+	append string
+}
+
+// edit replaces a text that stands in the file exactly once.
+type edit struct{ old, new string }
+
+func (f file) change(text string) (string, error) {
+	for _, e := range f.edits {
+		if n := strings.Count(text, e.old); n != 1 {
+			return "", fmt.Errorf("%w: runtime/%s has %d times: %s", errNoFit, f.name, n, e.old)
+		}
+		text = strings.Replace(text, e.old, e.new, 1)
+	}
+	return text + f.append, nil
+}
+
+// files returns all changes.
+func files() []file {
+	return []file{
+		{
+			name: "rand.go",
+			edits: []edit{
+				// The keys of hash functions are drawn at the start of the process: always the same.
+				{"\tglobalRand.state.Init(*seed)\n", "\tclear(seed[:])\n\tseed[0] = 1\n\tglobalRand.state.Init(*seed)\n"},
+				// Maps, math/rand and all else that draws by rand.
+				{"func rand() uint64 {\n", "func rand() uint64 {\n\tif simOn() {\n\t\treturn simNext()\n\t}\n"},
+			},
+			append: stream,
+		},
+		{
+			name: "select.go",
+			edits: []edit{
+				{"\t\tj := cheaprandn(uint32(norder + 1))\n", "\t\tj := simChoice(uint32(norder + 1))\n"},
+			},
+		},
+		{
+			name: "time.go",
+			edits: []edit{
+				{"\t\t\tt.rand = cheaprand()\n", "\t\t\tt.rand = uint32(simNext() >> 32)\n"},
+			},
+		},
+		{
+			name: "proc.go",
+			edits: []edit{
+				// No goroutine is interrupted because it runs long.
+				{"const forcePreemptNS = 10 * 1000 * 1000 // 10ms", "const forcePreemptNS = 1 << 60"},
+				// A goroutine from outside that wakes up does not take the turn of one of the bubble.
+				{"\trunqput(mp.p.ptr(), gp, next)\n\twakep()\n", "\trunqput(mp.p.ptr(), gp, next && gp.bubble != nil)\n\twakep()\n"},
+				{"\t\trunqput(pp, newg, true)\n", "\t\trunqput(pp, newg, newg.bubble != nil)\n"},
+			},
+		},
+	}
+}
+
+// stream is the one stream of chance of goroutines in a bubble.
+const stream = `
+var simState uint64
+
+// SimSeed seeds the stream from which goroutines in a synctest bubble draw.
+func SimSeed(seed uint64) { simState = seed }
+
+//go:nosplit
+func simOn() bool {
+	mp := getg().m
+	return mp != nil && mp.curg != nil && mp.curg.bubble != nil
+}
+
+//go:nosplit
+func simNext() uint64 {
+	simState += 0x9e3779b97f4a7c15
+	z := simState
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
+	return z ^ (z >> 31)
+}
+
+//go:nosplit
+func simChoice(n uint32) uint32 {
+	if !simOn() {
+		return cheaprandn(n)
+	}
+	return uint32((simNext() >> 32) * uint64(n) >> 32)
+}
+`

@@ -1,0 +1,80 @@
+package sim_test
+
+import (
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/limitd/limitd/jepsen/sim"
+	"github.com/limitd/limitd/jepsen/sim/batch"
+)
+
+// TestSeeds runs the seeds that found something once, and then others, some of
+// them new, as long as it may: 10 s, or a minute with LIMITD_LONG.
+func TestSeeds(t *testing.T) {
+	budget := 10 * time.Second
+	if os.Getenv("LIMITD_LONG") != "" {
+		budget = time.Minute
+	}
+	totals := batch.NewTotals()
+	tell := func(p sim.Report) {
+		totals.Add(p)
+		if len(p.Violations) > 0 {
+			p.Print(t.Output())
+			t.Errorf("seed %d failed; again: go run ./jepsen/sim/seeds -replay %d", p.Seed, p.Seed)
+		}
+	}
+	began := time.Now()
+	for _, k := range known(t) {
+		tell(self(k.Args...).One(t.Context(), k.Seed))
+	}
+	left := budget - time.Since(began)
+	self().Run(t.Context(), batch.Until(batch.From(1000, 1000), left/2), tell)
+	fresh := uint64(began.UnixNano()) / 1000 % 1e12
+	self().Run(t.Context(), batch.Until(batch.From(fresh, 1000), left/2), tell)
+	t.Log(totals.Line())
+	if totals.Operations < 100*totals.Seeds {
+		t.Errorf("%d operations in %d seeds: the callers do next to nothing", totals.Operations, totals.Seeds)
+	}
+}
+
+func known(t *testing.T) []batch.Known {
+	f, err := os.Open("testdata/seeds.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	list, err := batch.ReadKnown(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestPlansFollowFromTheirSeed checks that a plan is a function of its seed,
+// whatever was chosen beside, and that plans differ.
+func TestPlansFollowFromTheirSeed(t *testing.T) {
+	seen := make(map[string]bool)
+	for seed := range uint64(200) {
+		a, b := sim.NewPlan(seed, sim.Choice{}), sim.NewPlan(seed, sim.Choice{})
+		if !slices.Equal(a.Words(), b.Words()) {
+			t.Fatalf("seed %d has two plans", seed)
+		}
+		for _, f := range a.Faults {
+			seen[f.Kind] = true
+			if f.At < 0 || f.At > a.Duration || f.For <= 0 {
+				t.Errorf("seed %d: %v", seed, f)
+			}
+		}
+		if n := len(a.Faults); n > 1 {
+			kept := sim.NewPlan(seed, sim.Choice{Keep: []int{n - 1}})
+			if !slices.Equal(kept.Words(), a.Words()[n-1:]) {
+				t.Errorf("seed %d, with its last fault alone: %v", seed, kept.Words())
+			}
+		}
+	}
+	if len(seen) != sim.Kinds() {
+		t.Errorf("200 seeds have %d kinds of faults of %d", len(seen), sim.Kinds())
+	}
+}
