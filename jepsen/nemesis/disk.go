@@ -159,6 +159,9 @@ func slowSync(ctx context.Context, s *Stage) (*Fault, error) {
 	return s.traced(ctx, fmt.Sprintf("delay_enter=%d", delay.Microseconds()), s.between(2*time.Second, 6*time.Second), false)
 }
 
+// lateEnd is how long after a hanging sync a node may still find that it hung.
+const lateEnd = 6 * time.Second
+
 // traced injects into a node's syncs for a while, or until the node ends.
 // fatal: it has to end where a call was struck.
 func (s *Stage) traced(ctx context.Context, inject string, hold time.Duration, fatal bool) (*Fault, error) {
@@ -176,8 +179,14 @@ func (s *Stage) traced(ctx context.Context, inject string, hold time.Duration, f
 		lasting, cancel := context.WithTimeout(ctx, hold)
 		defer cancel()
 		_ = n.WaitEnd(lasting)
-		ended, cut, struck := !n.Running(), ctx.Err() != nil, t.struck()
+		cut, struck := ctx.Err() != nil, t.struck()
 		t.stop()
+		if fatal && struck > 0 {
+			late, cancel := context.WithTimeout(mending, lateEnd)
+			defer cancel()
+			_ = n.WaitEnd(late) // of what was struck last
+		}
+		ended := !n.Running()
 		err := s.stoppedWell(n, ended)
 		if fatal && !ended && !cut && struck > 0 {
 			err = fmt.Errorf("%s goes on %s after a sync of it failed or hung (%d did)", n.Name, hold, struck)

@@ -41,9 +41,15 @@ func restoreBackup(ctx context.Context, s *Stage) (*Fault, error) {
 	return &Fault{On: names(list), What: fmt.Sprintf("a backup of %s, %s old", from, age.Round(time.Millisecond)), Mend: func(mending context.Context) error {
 		defer s.give(list)
 		sleep(ctx, age)
-		return errors.Join(s.restore(mending, backup), s.reviveAll(mending))
+		err := errors.Join(s.restore(mending, backup), s.reviveAll(mending))
+		sleep(ctx, haunted)
+		return err
 	}}, nil
 }
+
+// haunted is how long slots may be held after a restore by leases of the backup
+// that their holders gave back long ago: the fault lasts until they end.
+const haunted = 3 * time.Second
 
 // save takes a backup from any node.
 func (s *Stage) save(ctx context.Context) (backup []byte, from string, err error) {

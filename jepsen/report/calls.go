@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/limitd/limitd/jepsen/history"
@@ -23,7 +24,7 @@ func callRows(a axis, ops []*history.Op, shown map[int]bool, titles int, every b
 	}
 	var rows []row
 	for _, client := range clients {
-		r := row{Class: "calls", Label: "c" + number(client), Height: 14}
+		r := row{Class: "calls", Label: fmt.Sprintf("c%d", client), Height: 14}
 		b := bars{axis: a, row: &r, height: r.Height, titled: titles / len(clients), every: every, shown: shown}
 		n := 0
 		for _, o := range ops {
@@ -33,7 +34,7 @@ func callRows(a axis, ops []*history.Op, shown map[int]bool, titles int, every b
 			}
 		}
 		b.flush()
-		r.Alt = "caller " + number(client) + ": " + count(n, "call")
+		r.Alt = fmt.Sprintf("caller %d: ", client) + count(n, "call")
 		rows = append(rows, r)
 	}
 	return rows

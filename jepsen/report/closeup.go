@@ -103,10 +103,10 @@ func (k kin) has(o *history.Op) bool {
 func beliefs(rows []row, a axis, h *history.History, near []*history.Op) (drawn int) {
 	clients := make(map[string]bool)
 	for _, o := range near {
-		clients["c"+number(o.Client)] = true
+		clients[fmt.Sprintf("c%d", o.Client)] = true
 	}
 	for _, b := range h.Beliefs {
-		name := "c" + number(b.Client)
+		name := fmt.Sprintf("c%d", b.Client)
 		if !clients[name] || !a.overlaps(b.From, b.To) {
 			continue
 		}

@@ -149,7 +149,7 @@ func (b *bill) of(kind string, faults []history.Fault) effect {
 // rest sums up the time in which nothing is blamed on any fault.
 func (b *bill) rest() effect {
 	e := effect{First: -1, Worst: -1, P99: -1, Max: -1}
-	b.measure(&e, outside(stretch{0, b.end}, faultSpans(b.h.Faults, aftermath)))
+	b.measure(&e, outside(stretch{firstCall(b.h), b.end}, faultSpans(b.h.Faults, aftermath)))
 	return e
 }
 

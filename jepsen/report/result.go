@@ -100,6 +100,15 @@ func runLength(h *history.History) time.Duration {
 	return end
 }
 
+// firstCall is when callers began: a cluster takes a moment to start.
+func firstCall(h *history.History) time.Duration {
+	first := runLength(h)
+	for i := range h.Ops {
+		first = min(first, max(h.Ops[i].Call, 0))
+	}
+	return first
+}
+
 // whole is how long the picture of a run is: to the last thing that happened.
 func whole(h *history.History) time.Duration {
 	end := runLength(h)

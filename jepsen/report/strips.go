@@ -78,7 +78,8 @@ func latencyRow(a axis, s *series) row {
 	return r
 }
 
-// decades returns the powers of ten, of seconds, that hold all latencies.
+// decades returns the powers of ten, of seconds, that hold all latencies; those
+// below 100 µs lie at the foot.
 func decades(s *series) (low, high float64) {
 	least, most := time.Duration(math.MaxInt64), time.Duration(0)
 	for i, d := range s.P50 {
@@ -89,7 +90,7 @@ func decades(s *series) (low, high float64) {
 	if most == 0 {
 		return -3, 0
 	}
-	low = math.Floor(math.Log10(max(least.Seconds(), 1e-6)))
+	low = math.Floor(math.Log10(max(least.Seconds(), 1e-4)))
 	high = math.Ceil(math.Log10(most.Seconds()))
 	return low, max(high, low+1)
 }

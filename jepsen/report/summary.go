@@ -47,7 +47,7 @@ func Summarize(name, page string, h *history.History, verdicts []check.Verdict) 
 			s.Failed++
 		}
 	}
-	gap := longestGap(successes(h.Ops), 0, s.Length)
+	gap := longestGap(successes(h.Ops), firstCall(h), s.Length)
 	s.Gap = gap.to - gap.from
 	return s
 }

@@ -39,7 +39,7 @@ func timeline(h *history.History, found []finding, s *series, a axis) plot {
 	group("faults", "", faultRows(a, h.Faults)...)
 	spans := faultSpans(h.Faults, 0)
 	strips := []row{throughputRow(a, s), latencyRow(a, s)}
-	strips[0].gap(a, longestGap(successes(h.Ops), 0, runLength(h)))
+	strips[0].gap(a, longestGap(successes(h.Ops), firstCall(h), runLength(h)))
 	for i := range strips {
 		strips[i].shade(a, spans)
 	}

@@ -99,7 +99,7 @@ func title(run history.Run) string {
 		s = "run"
 	}
 	if run.Nemesis != "" && run.Nemesis != "none" {
-		s += " under " + run.Nemesis
+		s += " under " + strings.ReplaceAll(run.Nemesis, ",", ", ")
 	}
 	return s
 }
@@ -159,7 +159,7 @@ func figuresOf(h *history.History, b *bill) []fact {
 			failed++
 		}
 	}
-	gap := longestGap(b.successes, 0, b.end)
+	gap := longestGap(b.successes, firstCall(h), b.end)
 	list := []fact{
 		{Name: "operations", Value: number(len(h.Ops)), Note: fmt.Sprintf("%s granted, %s denied", number(n[granted]), number(n[denied]))},
 		{Name: "operations/s", Value: per(len(h.Ops), b.end), Note: "over " + length(b.end)},

@@ -145,23 +145,24 @@ func version(binary string) string {
 
 // How long what is not part of the callers' time may take.
 const (
-	startTime  = 60 * time.Second
+	startTime  = 90 * time.Second
 	finishTime = 4 * time.Minute
 )
 
 // play brings the cluster up, sets callers and faults on it, mends all, and
-// looks at what is left.
+// looks at what is left. The run's time begins when the cluster is up.
 func (r *run) play(ctx context.Context) error {
-	watching, stop := context.WithCancel(ctx)
-	var watcher sync.WaitGroup
-	watcher.Go(func() { r.watch.run(watching) })
-	defer watcher.Wait()
-	defer stop()
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	if err := r.stage.Heal(starting); err != nil {
 		return fmt.Errorf("start the cluster: %w", err)
 	}
+	r.began = time.Now()
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { r.watch.run(watching) })
+	defer watcher.Wait()
+	defer stop()
 	if err := r.load.Setup(starting, r.env); err != nil {
 		return fmt.Errorf("set up %s: %w", r.load.Name, err)
 	}
