@@ -7,6 +7,8 @@ func leaseBugs() []Bug {
 		{
 			Name: "double-release",
 			What: "The release of a lease that has ended subtracts its slots again.",
+			Run:  Run{Sim: `seed=1 workload=retries duration=5s keep=none`},
+			By:   "occupancy",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/lease.go",
@@ -48,6 +50,8 @@ func (s *State) releaseID(h command.Header, id string) command.Result {
 		{
 			Name: "toggle-leaks",
 			What: "A release looks whether the limit is active now, not whether the lease took slots of it: toggling leaks them.",
+			Run:  Run{Sim: `seed=2 workload=admin duration=6s`},
+			By:   "oracle",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/lease.go",
@@ -78,6 +82,8 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "renew-past-expiry",
 			What: "A renewal of several leases answers held for those among them that have ended.",
+			Run:  Run{Sim: `seed=1 workload=renewals duration=5s keep=none`},
+			By:   "leases",
 			Edits: []Edit{{
 				File: "fsm/limit/lease.go",
 				Old:  "\t\tanswer.Leases = append(answer.Leases, s.renewOne(token, op.TTL))\n",
@@ -92,6 +98,8 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "renew-shortens",
 			What: "A renewal with a shorter TTL moves the end back.",
+			Run:  Run{Sim: `seed=1 workload=renewals duration=5s keep=none`},
+			By:   "leases",
 			Edits: []Edit{{
 				File: "fsm/limit/lease.go",
 				Old:  "if end := s.now + ttl; end > x.end {",
@@ -101,6 +109,8 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "lease-from-answer",
 			What: "The client counts its lease from the answer, not from the sending: it believes for longer than the cluster does.",
+			Run:  Run{Sim: `seed=1 workload=leases nodes=3 callers=18 duration=20s faults="slow-link@1s+18s:n1:by=250ms"`},
+			By:   "beliefs",
 			Edits: []Edit{
 				{
 					File: "client/acquire.go",
@@ -126,6 +136,8 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "broken-call-releases",
 			What: "A node whose call breaks cancels the id, though another node delivered its grant.",
+			Run:  Run{Sim: `seed=1 workload=queue nodes=3 duration=6s faults="break@1s+100ms:n1,n2,n3 break@2s+100ms:n1,n2,n3 break@3s+100ms:n1,n2,n3 break@4s+100ms:n1,n2,n3"`},
+			By:   "waits",
 			Edits: []Edit{{
 				File: "transport/httpapi/acquire.go",
 				Old:  "\tif q.made && ended && ",
@@ -135,6 +147,8 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "release-overtakes",
 			What: "A release that overtakes its acquire leaves no trace: the acquire, when it comes, takes slots that nobody will give back.",
+			Run:  Run{Sim: `seed=1 workload=retries duration=5s keep=none`},
+			By:   "once",
 			Edits: []Edit{{
 				File: "fsm/limit/remember.go",
 				Old:  "func (s *State) bury(id string) {\n",

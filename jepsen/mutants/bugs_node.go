@@ -7,6 +7,8 @@ func nodeBugs() []Bug {
 		{
 			Name: "stale-read",
 			What: "A leader answers reads from its own state, and for two seconds after it was deposed.",
+			Run:  Run{Sim: `seed=1 workload=semaphore nodes=3 duration=6s faults="isolate@2s+2s:leader"`},
+			By:   "index",
 			Edits: []Edit{
 				{
 					File: "transport/forward/forward.go",
@@ -48,6 +50,8 @@ func (n *Node) view(`,
 		{
 			Name: "no-fsync",
 			What: "The log is written without fsync: what was acknowledged is gone after a power cut.",
+			Run:  Run{Probe: "power cut"},
+			By:   "power",
 			Edits: []Edit{{
 				File: "cluster/store/open.go",
 				Old:  "raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions:",

@@ -7,6 +7,8 @@ func queueBugs() []Bug {
 		{
 			Name: "try-overtakes",
 			What: "A try takes what is free though somebody waits for it.",
+			Run:  Run{Sim: `seed=1 workload=queue duration=6s`},
+			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/acquire.go",
 				Old:  "\tlacking := s.firstLacking(d.wants, s.record.index, 0)\n",
@@ -21,6 +23,8 @@ func queueBugs() []Bug {
 		{
 			Name: "small-overtakes",
 			What: "A smaller request that fits overtakes a larger one that came first and does not fit yet.",
+			Run:  Run{Sim: `seed=1 workload=queue duration=6s`},
+			By:   "fifo",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/settle.go",
@@ -57,6 +61,8 @@ func queueBugs() []Bug {
 		{
 			Name: "not-atomic",
 			What: "An acquire over several limits takes them one after the other, and keeps the first ones when a later one denies it.",
+			Run:  Run{Sim: `seed=1 workload=multi duration=6s`},
+			By:   "quiescence",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/acquire.go",
@@ -93,6 +99,8 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "patience-never",
 			What: "Patience is ignored: who waits for several limits at once is overtaken on one or the other for ever.",
+			Run:  Run{Sim: `seed=1 workload=multi duration=6s`},
+			By:   "oracle",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/play.go",
@@ -109,6 +117,8 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "patience-none",
 			What: "Who is first on a limit is protected at once: slots of the other limits that it asks for idle meanwhile.",
+			Run:  Run{Sim: `seed=1 workload=multi duration=6s`},
+			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/play.go",
 				Old:  "consider(event{due: int64(p.a) + s.settings.Patience, play: (*State).protectFirst})",
@@ -122,6 +132,8 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "cancelled-granted",
 			What: "A cancel is answered, but the waiter stays in the queue and is granted later.",
+			Run:  Run{Sim: `seed=1 workload=queue duration=6s`},
+			By:   "once",
 			Edits: []Edit{{
 				File: "fsm/limit/lease.go",
 				Old: `		s.cancelWait(s.waiter(r.ref))
@@ -137,6 +149,8 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "interest-lapses",
 			What: "Interest lapses over a leaderless gap, in which nobody could renew it: callers that wait lose their places.",
+			Run:  Run{Sim: `seed=1 workload=queue nodes=3 duration=8s faults="isolate@2s+3s:n1 isolate@2s+3s:n2"`},
+			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/play.go",
 				Old:  "consider(event{due: max(int64(p.a), s.termStart+graceOfTerm), play: (*State).lapseFirst})",

@@ -14,6 +14,8 @@ func snapshotBugs() []Bug {
 		{
 			Name: "snapshot-no-queue",
 			What: "A snapshot lacks the queue: after a restart those who wait have lost their places.",
+			Run:  Run{Sim: `seed=1 workload=queue duration=6s`},
+			By:   "snapshot",
 			Edits: []Edit{
 				forget("snapshot-no-queue", "\t\tn.drop(func(r *request) bool { return r.state == requestWaiting })\n"),
 				{
@@ -43,6 +45,8 @@ func (n *Snapshot) drop(which func(*request) bool) {
 		{
 			Name: "snapshot-no-requests",
 			What: "A snapshot lacks what is remembered of requests: a retry after a restart has a second effect.",
+			Run:  Run{Sim: `seed=1 workload=retries duration=6s`},
+			By:   "snapshot",
 			Edits: []Edit{
 				forget("snapshot-no-requests", "\t\tn.drop(func(r *request) bool { return r.state != requestWaiting && r.state != requestHeld })\n"),
 			},
@@ -50,6 +54,8 @@ func (n *Snapshot) drop(which func(*request) bool) {
 		{
 			Name: "snapshot-no-token",
 			What: "A snapshot lacks the token counter: tokens begin anew.",
+			Run:  Run{Sim: `seed=1 workload=retries duration=6s`},
+			By:   "snapshot",
 			Edits: []Edit{
 				forget("snapshot-no-token", "\t\tn.frozen.lastToken = 0\n"),
 				{
@@ -82,6 +88,8 @@ func (s *State) inUse(token uint64, d *demand) bool {
 		{
 			Name: "token-restarts",
 			What: "Tokens go on from a restored backup's own count, and are given a second time.",
+			Run:  Run{Probe: "restore"},
+			By:   "tokens",
 			Edits: []Edit{{
 				File: "fsm/limit/snapshot.go",
 				Old:  "\ts.lastToken += 1 << 40\n",
@@ -94,6 +102,8 @@ func (s *State) inUse(token uint64, d *demand) bool {
 		{
 			Name: "map-order",
 			What: "Which limit's waiters are looked at first is left to the order of a map: nodes come to differ.",
+			Run:  Run{Sim: `seed=1 workload=multi duration=6s keep=none`},
+			By:   "witness",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/settle.go",
@@ -114,6 +124,8 @@ func (s *State) inUse(token uint64, d *demand) bool {
 		{
 			Name: "own-setting",
 			What: "Apply reads a setting of the node (the TTL of those who ask for none), which its file sets otherwise than the others'.",
+			Run:  Run{Sim: `seed=1 workload=rate-oversupply duration=5s keep=none`},
+			By:   "quiescence",
 			Edits: []Edit{
 				{
 					File: "fsm/fsm.go",
@@ -147,6 +159,8 @@ func (s *State) inUse(token uint64, d *demand) bool {
 		{
 			Name: "unknown-skipped",
 			What: "A record of a kind that the node does not know is skipped.",
+			Run:  Run{Probe: "unknown record"},
+			By:   "unknown",
 			Edits: []Edit{{
 				File: "fsm/fsm.go",
 				Old:  "\tif err != nil {\n\t\tf.config.Fatal(fmt.Errorf(\"log entry",

@@ -9,13 +9,15 @@ import (
 	"strings"
 
 	"github.com/limitd/limitd/jepsen/mutants/planted"
+	"github.com/limitd/limitd/jepsen/sim/det"
 )
 
 // binaries are the instruments, built once with all bugs in them.
 type binaries struct {
-	dir string
-	sim string // the simulator
-	bin string // limitd
+	dir   string
+	sim   string // the simulator
+	exact bool   // a second run of a seed by it is exactly the same
+	bin   string // limitd
 }
 
 // build builds both from the patched sources.
@@ -25,11 +27,15 @@ func build(ctx context.Context, root, dir string) (binaries, error) {
 	if err != nil {
 		return b, err
 	}
-	overlay, err := writeOverlay(root, dir, files)
+	replace, err := writeFiles(root, dir, files)
 	if err != nil {
 		return b, err
 	}
-	if err := goTool(ctx, root, "test", "-c", "-overlay", overlay, "-o", b.sim, "./jepsen/sim"); err != nil {
+	overlay, err := writeOverlay(dir, replace)
+	if err != nil {
+		return b, err
+	}
+	if b.exact, err = det.BuildOver(ctx, b.sim, replace); err != nil {
 		return b, err
 	}
 	return b, goTool(ctx, root, "build", "-tags", "hashicorpmetrics", "-overlay", overlay, "-o", b.bin, "./cmd/limitd")

@@ -95,7 +95,8 @@ func choose(only string) []Bug {
 
 // prepare builds the instruments, or takes those of an earlier run.
 func prepare(ctx context.Context, root, built string) (b binaries, clean func(), err error) {
-	dir, clean := built, func() {}
+	dir := built
+	clean = func() {}
 	if built == "" {
 		if dir, err = os.MkdirTemp("", "limitd-mutants-"); err != nil {
 			return b, clean, fmt.Errorf("make a folder: %w", err)

@@ -51,27 +51,23 @@ func withImport(text string) string {
 	return before + "\npackage " + clause + "\n\nimport \"" + plantedPackage + "\"\n" + rest
 }
 
-// writeOverlay writes the patched files into dir, and the overlay that puts
-// them in place of those in root. others are overlays to join to it.
-func writeOverlay(root, dir string, files map[string]string, others ...string) (string, error) {
-	overlay := struct{ Replace map[string]string }{make(map[string]string)}
-	for _, other := range others {
-		b, err := os.ReadFile(other)
-		if err == nil {
-			err = json.Unmarshal(b, &overlay)
-		}
-		if err != nil {
-			return "", fmt.Errorf("read an overlay: %w", err)
-		}
-	}
+// writeFiles writes the patched files into dir, and returns which of those in
+// root each of them replaces.
+func writeFiles(root, dir string, files map[string]string) (map[string]string, error) {
+	replace := make(map[string]string, len(files))
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		to := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
 		if err := os.WriteFile(to, []byte(files[name]), 0o600); err != nil {
-			return "", fmt.Errorf("write a patched file: %w", err)
+			return nil, fmt.Errorf("write a patched file: %w", err)
 		}
-		overlay.Replace[filepath.Join(root, name)] = to
+		replace[filepath.Join(root, name)] = to
 	}
-	b, err := json.MarshalIndent(overlay, "", "\t")
+	return replace, nil
+}
+
+// writeOverlay writes what go build -overlay reads, and returns its path.
+func writeOverlay(dir string, replace map[string]string) (string, error) {
+	b, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", fmt.Errorf("encode the overlay: %w", err)
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/limitd/limitd/jepsen/sim/det"
 )
 
 // sight is what an instrument said of one run.
@@ -50,6 +52,9 @@ func (b binaries) simulate(ctx context.Context, args, bug, by string) (s sight, 
 		cmd.Args = append(cmd.Args, "-sim."+arg)
 	}
 	cmd.Dir, cmd.Env = b.dir, environment(bug)
+	if b.exact {
+		cmd.Env = append(cmd.Env, det.Settings()...)
+	}
 	out, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {

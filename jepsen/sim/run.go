@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/limitd/limitd/client"
@@ -28,12 +29,14 @@ type Result struct {
 	Records    uint64         // in the log
 	Lived      time.Duration  // fake time
 	Hash       uint64         // of the history: equal runs have equal hashes
+
+	evidence inside.Evidence
 }
 
 // setupTime is how long a workload may take to make its limits.
 const setupTime = time.Minute
 
-// Run runs a plan in the synctest bubble of the caller. Goroutines of dead
+// Run runs a plan in the synctest bubble of the caller; Judge then judges it. Goroutines of dead
 // processes may be left when it returns: the caller ends the process.
 func Run(p Plan, o Options) Result {
 	c := newCluster(p, o)
@@ -89,20 +92,27 @@ func (c *Cluster) clocks(i int) func() client.Clocks {
 	}
 }
 
-// result judges what happened.
+// result gathers what happened.
 func (c *Cluster) result() Result {
 	h := c.record.History()
 	r := Result{Plan: c.plan, History: h, Lived: time.Since(c.began), Hash: hash(h)}
 	_, r.Records = c.applied.Heard()
+	r.evidence = inside.Evidence{Witness: c.applied, Archive: c.archive, Final: h.Final}
 	c.mu.Lock()
-	r.Violations, r.Counts = append(r.Violations, c.violations...), c.counts
-	c.mu.Unlock()
-	for _, v := range check.All(h) {
+	defer c.mu.Unlock()
+	r.Violations, r.Counts = slices.Clone(c.violations), c.counts
+	return r
+}
+
+// Judge has all judges look at the run, and adds what they convict it of. It is
+// to be called outside of the bubble, whose clock stands still meanwhile: a
+// search that takes too long ends by real time.
+func (r *Result) Judge() {
+	for _, v := range check.All(r.History) {
 		r.Violations = append(r.Violations, v.Violations...)
 	}
-	r.Violations = append(r.Violations, check.Enough(h)...)
-	r.Violations = append(r.Violations, inside.Judge(inside.Evidence{Witness: c.applied, Archive: c.archive, Final: h.Final})...)
-	return r
+	r.Violations = append(r.Violations, check.Enough(r.History)...)
+	r.Violations = append(r.Violations, inside.Judge(r.evidence)...)
 }
 
 // hash returns a number that tells histories apart.

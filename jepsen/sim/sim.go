@@ -7,6 +7,7 @@
 //
 //	plan := sim.NewPlan(5, sim.Choice{})
 //	synctest.Test(t, func(t *testing.T) { result = sim.Run(plan, sim.Options{}) })
+//	result.Judge()
 //
 // The command line is that of the test binary, one seed a process:
 //
