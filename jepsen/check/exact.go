@@ -43,13 +43,14 @@ func (l *limit) allKnown() bool {
 
 // judgeLeast looks at each grant that had to wait: the bucket was full then, so
 // all that had decayed since the first grant had been admitted, up to less than
-// one waiter's slots.
+// one waiter's slots. What decayed while nobody waited for certain, as at the
+// beginning or when the callers' machine was busy, counts for nothing.
 func (b *bucket) judgeLeast(f *facts, list []admission, r *report) {
 	if len(list) == 0 || list[0].to == math.MaxInt64 {
 		return
 	}
 	first := list[0]
-	lost := newGaps(f.seen, int64(f.h.Run.MaxBackdate))
+	silent, idle := silences(f.seen, int64(f.h.Run.MaxBackdate)), idles(list)
 	sum, largest := int64(0), int64(0)
 	for _, a := range list {
 		sum += a.slots
@@ -59,7 +60,7 @@ func (b *bucket) judgeLeast(f *facts, list []admission, r *report) {
 		if a.g.wait == 0 || a.from == math.MinInt64 {
 			continue
 		}
-		span := a.from - first.to - lost.between(first.to, a.from)
+		span := a.from - first.to - silent.between(first.to, a.from) - idle.between(first.to, a.from)
 		if span <= 0 {
 			continue
 		}
@@ -73,24 +74,55 @@ func (b *bucket) judgeLeast(f *facts, list []admission, r *report) {
 	}
 }
 
-// gaps tells what is lost of decay by records that are farther apart than G.
+// gaps tells how much of cluster time must not be counted.
 type gaps struct {
 	at   []int64
 	lost []int64 // up to there
 }
 
-func newGaps(seen []seen, most int64) *gaps {
-	s := &gaps{at: []int64{math.MinInt64}, lost: []int64{0}}
+func newGaps() *gaps { return &gaps{at: []int64{math.MinInt64}, lost: []int64{0}} }
+
+// add notes that some time before the instant at is lost; instants must rise.
+func (s *gaps) add(at, lost int64) {
+	s.at = append(s.at, at)
+	s.lost = append(s.lost, s.lost[len(s.lost)-1]+lost)
+}
+
+// silences are records that are farther apart than G: what decays between them
+// beyond G fills the bucket at most once.
+func silences(seen []seen, most int64) *gaps {
+	s := newGaps()
 	for i := 1; i < len(seen); i++ {
 		if excess := seen[i].time - seen[i-1].time - most; excess > 0 {
-			s.at = append(s.at, seen[i].time)
-			s.lost = append(s.lost, s.lost[len(s.lost)-1]+excess)
+			s.add(seen[i].time, excess)
 		}
 	}
 	return s
 }
 
-// between returns at least what was lost between two cluster times.
+// idles are the times after the first grant in which nobody waited for certain:
+// a grant tells how long it had waited, so that it did from its latest possible
+// arrival to its earliest possible instant.
+func idles(list []admission) *gaps {
+	type wait struct{ from, to int64 }
+	var waits []wait
+	for _, a := range list {
+		if a.g.wait > 0 && a.from != math.MinInt64 && a.to != math.MaxInt64 && a.to-int64(a.g.wait) < a.from {
+			waits = append(waits, wait{a.to - int64(a.g.wait), a.from})
+		}
+	}
+	slices.SortFunc(waits, func(x, y wait) int { return compare(x.from, y.from) })
+	s, end := newGaps(), list[0].to
+	for _, w := range waits {
+		if w.from > end {
+			s.add(w.from, w.from-end)
+		}
+		end = max(end, w.to)
+	}
+	return s
+}
+
+// between returns at least what was lost between two instants.
 func (s *gaps) between(from, to int64) int64 {
 	i, _ := slices.BinarySearch(s.at, from)
 	k, _ := slices.BinarySearch(s.at, to)

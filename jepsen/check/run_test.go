@@ -127,3 +127,35 @@ func TestLostTellsWhatElectionsCost(t *testing.T) {
 		t.Errorf("lost %s, of half a run", lost)
 	}
 }
+
+// TestIdleTimeIsNotCounted has callers that come late: the bucket was empty for
+// a while, so less was admitted than had decayed in a full one.
+func TestIdleTimeIsNotCounted(t *testing.T) {
+	const ms = time.Millisecond
+	h := &history.History{Run: history.Run{Instrument: "sim", Workload: check.Oversupply, MaxBackdate: 100 * ms, Remember: time.Minute}}
+	add := func(o history.Op, at time.Duration) {
+		o.Number, o.Outcome, o.Index, o.Time = len(h.Ops)+1, history.OK, uint64(len(h.Ops)+1), int64(at)
+		o.Call, o.Return = at-o.Waited-ms, at+ms
+		h.Ops = append(h.Ops, o)
+	}
+	take := func(at time.Duration, slots int64, waited time.Duration) {
+		o := history.Op{Kind: history.Acquire, Client: len(h.Ops), Ask: history.Ask{ID: "id-" + at.String(), Limits: []history.Want{{Name: "api", Slots: slots, Rate: true}}}}
+		o.Token, o.Waited, o.Granted = uint64(len(h.Ops)+1), waited, []history.Granted{{Name: "api", Slots: slots, Rate: true, Counted: true}}
+		add(o, at)
+	}
+	put := history.Op{Kind: history.Put, Ask: history.Ask{Limits: []history.Want{{Name: "api"}}, Config: &history.Settings{Slots: 2, RateNum: 10, RatePer: time.Second}}}
+	add(put, 0)
+	take(10*ms, 2, 0)
+	for at := 100 * ms; at < 2*time.Second; at += 50 * ms { // empty from 210 ms on
+		read := history.Op{Kind: history.ReadLimit, Ask: history.Ask{Limits: []history.Want{{Name: "api"}}}}
+		read.Found, read.Slots, read.Occupied = true, 2, max(0, 2-int64((at-10*ms)/(100*ms)))
+		add(read, at)
+	}
+	take(2*time.Second, 2, 0)
+	for i := range time.Duration(10) {
+		take(2*time.Second+(i+1)*100*ms, 1, 100*ms)
+	}
+	if found := convicted(h); len(found) > 0 {
+		t.Errorf("convicted: %v", found)
+	}
+}
