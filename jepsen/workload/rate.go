@@ -76,5 +76,8 @@ func Oversupply(slots int64, num uint64, per time.Duration, callers int) Workloa
 const fillingCaller = 902
 
 func oversupplyStep(ctx context.Context, c *caller) {
+	if c.oneIn(8) { // a slot that idles while somebody waits shows in a read
+		c.readLimit(ctx, "rate")
+	}
 	c.acquire(ctx, history.Ask{Limits: rate("rate", 1), Wait: 10 * time.Second})
 }
