@@ -57,14 +57,21 @@ type seen struct {
 	op     *act
 }
 
-// tolerance is how much faster than real time cluster time may seem to run.
+// clockWindow is for how long a node takes what it heard of cluster time for
+// true, by its own clock (T2).
+const clockWindow = 10 * time.Second
+
+// tolerance is how much faster than real time cluster time may seem to run. A
+// new leader whose clock is fast goes on from what it heard up to a window ago
+// of one whose clock was slow.
 func (f *facts) tolerance() (rate float64, fixed time.Duration) {
+	jump := time.Duration(2 * f.h.Run.ClockError * float64(clockWindow))
 	if f.h.Run.Instrument == "sim" {
-		return f.h.Run.ClockError, time.Microsecond
+		return f.h.Run.ClockError, jump + time.Microsecond
 	}
 	// The kernel slews the clock of the callers by up to 500 ppm against the raw
 	// one that nodes count with.
-	return f.h.Run.ClockError + 0.001, 5 * time.Millisecond
+	return f.h.Run.ClockError + 0.001, jump + 5*time.Millisecond
 }
 
 // slack is how much later than its last known end a lease may end: a renew that

@@ -18,6 +18,8 @@ type Plan struct {
 	Workload string
 	Callers  int
 	Duration time.Duration // of the part with callers and faults
+	// CallersStop: callers are stopped now and then.
+	CallersStop bool
 
 	SnapshotInterval  time.Duration
 	SnapshotThreshold int64
@@ -49,6 +51,7 @@ func NewPlan(seed uint64, c Choice) Plan {
 		SnapshotInterval: between(dice, time.Second, 5*time.Second), SnapshotThreshold: int64(50 + dice.IntN(250)),
 		MaxAppend: pick(dice, 8, 16, 64), Patience: pick(dice, time.Second, 3*time.Second, 10*time.Second),
 	}
+	p.CallersStop = dice.IntN(3) == 0
 	p.TrailingLogs = int64(p.MaxAppend * pick(dice, 8, 12, 30))
 	or(&p.Workload, c.Workload)
 	or(&p.Nodes, c.Nodes)
@@ -96,8 +99,11 @@ func between(dice *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(dice.Int64N(int64(most-least)))
 }
 
-// clockError bounds how far the rates of clocks are off.
-const clockError = 0.004
+// clockError bounds how far the rates of clocks are off, by either sign. A lease
+// of one second has a margin of 20 ms; in it the cluster's time can gain the
+// error for 21 s (twice over the window of T2, once over the lease), and its
+// holder lose it for one.
+const clockError = 0.0008
 
 // run describes the run for the history.
 func (p Plan) run() history.Run {

@@ -42,6 +42,9 @@ func (r Result) Report() Report {
 	return p
 }
 
+// printed is how many violations of one checker are printed.
+const printed = 3
+
 // Print writes the report for people.
 func (p Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "seed %d: %s, %d nodes, %d operations (%d unknown), %d records, %v of cluster life, history %s\n",
@@ -49,7 +52,11 @@ func (p Report) Print(w io.Writer) {
 	for i, f := range p.Schedule {
 		fmt.Fprintf(w, "  %2d %s\n", i, f)
 	}
+	told := make(map[string]int)
 	for _, v := range p.Violations {
+		if told[v.Checker]++; told[v.Checker] > printed {
+			continue
+		}
 		fmt.Fprintf(w, "VIOLATION %s %s: %s", v.Checker, v.Rule, v.What)
 		if len(v.Ops) > 0 {
 			fmt.Fprintf(w, " (operations %v)", v.Ops)

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"slices"
+	"maps"
 	"time"
 
-	"github.com/limitd/limitd/client"
 	"github.com/limitd/limitd/jepsen/check"
 	"github.com/limitd/limitd/jepsen/history"
 	"github.com/limitd/limitd/jepsen/sim/inside"
@@ -30,13 +29,13 @@ type Result struct {
 	Lived      time.Duration  // fake time
 	Hash       uint64         // of the history: equal runs have equal hashes
 
-	evidence inside.Evidence
+	cluster *Cluster
 }
 
 // setupTime is how long a workload may take to make its limits.
 const setupTime = time.Minute
 
-// Run runs a plan in the synctest bubble of the caller; Judge then judges it. Goroutines of dead
+// Run runs a plan in the synctest bubble of the caller; Judge judges it. Goroutines of dead
 // processes may be left when it returns: the caller ends the process.
 func Run(p Plan, o Options) Result {
 	c := newCluster(p, o)
@@ -76,43 +75,26 @@ func (c *Cluster) setup(ctx context.Context, w workload.Workload, env *workload.
 	return w.Setup(ctx, env)
 }
 
-// env returns where the callers work.
-func (c *Cluster) env() *workload.Env {
-	return &workload.Env{
-		URLs: c.urls(), HTTP: c.http, Record: c.record, Seed: c.plan.Seed, Callers: c.plan.Callers, Clocks: c.clocks,
-	}
-}
-
-// clocks returns the clocks of a caller: they run at a rate of their own.
-func (c *Cluster) clocks(i int) func() client.Clocks {
-	began, rate := time.Now(), 1+clockError*float64(i%3-1)
-	return func() client.Clocks {
-		passed := int64(float64(time.Since(began)) * rate)
-		return client.Clocks{passed, passed}
-	}
-}
-
-// result gathers what happened.
+// result returns what came of the run, not judged yet.
 func (c *Cluster) result() Result {
 	h := c.record.History()
-	r := Result{Plan: c.plan, History: h, Lived: time.Since(c.began), Hash: hash(h)}
+	r := Result{Plan: c.plan, History: h, Lived: time.Since(c.began), Hash: hash(h), cluster: c}
 	_, r.Records = c.applied.Heard()
-	r.evidence = inside.Evidence{Witness: c.applied, Archive: c.archive, Final: h.Final}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r.Violations, r.Counts = slices.Clone(c.violations), c.counts
+	r.Violations, r.Counts = append(r.Violations, c.violations...), maps.Clone(c.counts)
 	return r
 }
 
-// Judge has all judges look at the run, and adds what they convict it of. It is
-// to be called outside of the bubble, whose clock stands still meanwhile: a
-// search that takes too long ends by real time.
+// Judge has all checkers judge the run, from the outside and from the inside.
 func (r *Result) Judge() {
 	for _, v := range check.All(r.History) {
 		r.Violations = append(r.Violations, v.Violations...)
 	}
 	r.Violations = append(r.Violations, check.Enough(r.History)...)
-	r.Violations = append(r.Violations, inside.Judge(r.evidence)...)
+	r.Violations = append(r.Violations, inside.Judge(inside.Evidence{
+		Witness: r.cluster.applied, Archive: r.cluster.archive, Final: r.History.Final,
+	})...)
 }
 
 // hash returns a number that tells histories apart.

@@ -6,8 +6,11 @@
 // the settings, and which faults come when.
 //
 //	plan := sim.NewPlan(5, sim.Choice{})
-//	synctest.Test(t, func(t *testing.T) { result = sim.Run(plan, sim.Options{}) })
-//	result.Judge()
+//	synctest.Test(t, func(t *testing.T) {
+//		result := sim.Run(plan, sim.Options{})
+//		result.Judge()
+//		result.Report().Print(os.Stdout)
+//	})
 //
 // The command line is that of the test binary, one seed a process:
 //

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func TestOneSeed(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, *seedFlag)
 	seedRuntime(*seedFlag)
 	plan := sim.NewPlan(*seedFlag, choice(t))
-	done, never := make(chan sim.Result), make(chan struct{}) // of outside the bubble: who waits for them stops its clock
+	done, never := make(chan sim.Result), make(chan struct{}) // made outside of the bubble: who waits for them stops its clock
 	go func() { conclude(<-done) }()
 	synctest.Test(t, func(*testing.T) {
 		done <- sim.Run(plan, options())
@@ -62,14 +63,15 @@ func TestOneSeed(t *testing.T) {
 	})
 }
 
-// conclude judges a run, says so, and ends the process. It runs outside the
-// bubble: a judge's time is real.
+// conclude judges a run, says so, and ends the process. It runs outside of the
+// bubble: a search that takes too long ends by real time.
 func conclude(r sim.Result) {
-	r.Judge()
 	if err := save(r.History, *historyFlag); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
+	debug.SetGCPercent(100) // it may have been off for the run
+	r.Judge()
 	report := r.Report()
 	report.Print(os.Stdout)
 	line, err := json.Marshal(report)

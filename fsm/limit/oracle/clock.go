@@ -122,12 +122,20 @@ func (m *Model) events() []*event {
 		add(x.deadline, deadline, 0, x.age, func() { m.waitExpires(x) })
 		add(max(x.lapse, m.termStart+grantless), lapse, x.lapse, x.age, func() { m.cancelWaiter(x) })
 	}
-	for _, r := range m.requests {
-		if r.ended {
-			add(r.endedAt+m.settings.Remember, forget, r.endedAt, r.ending, func() { m.forget(r) })
-		}
+	if r := m.endedFirst(); r != nil { // the others come after it
+		add(r.endedAt+m.settings.Remember, forget, r.endedAt, r.ending, func() { m.forget(r) })
 	}
 	return list
+}
+
+// endedFirst returns the request that ended before all others, or nil.
+func (m *Model) endedFirst() (first *request) {
+	for _, r := range m.requests {
+		if r.ended && (first == nil || r.endedAt < first.endedAt || r.endedAt == first.endedAt && r.ending < first.ending) {
+			first = r
+		}
+	}
+	return first
 }
 
 // profitsAt returns when decay gives the first of those parked on l the room

@@ -7,9 +7,9 @@
 // time where GOMAXPROCS is 1. What is left to chance is the runtime's own: which
 // ready case a select takes, where a map's iteration begins, which of two timers
 // of one instant comes first, what math/rand draws, and when the scheduler
-// interrupts a goroutine. Build replaces four files of package runtime by way of
-// go build -overlay, in which goroutines of a bubble draw all that from one
-// stream, and are not interrupted.
+// interrupts a goroutine, or takes it for starving. Build replaces five files of
+// the standard library by way of go build -overlay, so that goroutines of a
+// bubble draw all that from one stream, and are not interrupted.
 //
 // The replacements are made for one version of Go, and each is checked to fit.
 // On another version Build builds a plain binary, and says so: the same checks
@@ -109,7 +109,7 @@ func seeded(root, folder string, replace map[string]string) (map[string]string, 
 		replace = make(map[string]string)
 	}
 	for _, f := range files() {
-		from := filepath.Join(root, "src", "runtime", f.name)
+		from := filepath.Join(root, "src", filepath.FromSlash(f.name))
 		text, err := os.ReadFile(from)
 		if err != nil {
 			return nil, fmt.Errorf("read the runtime: %w", err)
@@ -118,7 +118,7 @@ func seeded(root, folder string, replace map[string]string) (map[string]string, 
 		if err != nil {
 			return nil, err
 		}
-		to := filepath.Join(folder, f.name)
+		to := filepath.Join(folder, strings.ReplaceAll(f.name, "/", "_"))
 		if err := os.WriteFile(to, []byte(changed), 0o600); err != nil {
 			return nil, fmt.Errorf("write the overlay: %w", err)
 		}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// file is one file of package runtime and how it is changed.
+// file is one file of Go's source tree and how it is changed.
 type file struct {
 	name   string
 	edits  []edit
@@ -18,7 +18,7 @@ type edit struct{ old, new string }
 func (f file) change(text string) (string, error) {
 	for _, e := range f.edits {
 		if n := strings.Count(text, e.old); n != 1 {
-			return "", fmt.Errorf("%w: runtime/%s has %d times: %s", errNoFit, f.name, n, e.old)
+			return "", fmt.Errorf("%w: %s has %d times: %s", errNoFit, f.name, n, e.old)
 		}
 		text = strings.Replace(text, e.old, e.new, 1)
 	}
@@ -29,7 +29,7 @@ func (f file) change(text string) (string, error) {
 func files() []file {
 	return []file{
 		{
-			name: "rand.go",
+			name: "runtime/rand.go",
 			edits: []edit{
 				// The keys of hash functions are drawn at the start of the process: always the same.
 				{"\tglobalRand.state.Init(*seed)\n", "\tclear(seed[:])\n\tseed[0] = 1\n\tglobalRand.state.Init(*seed)\n"},
@@ -39,25 +39,35 @@ func files() []file {
 			append: stream,
 		},
 		{
-			name: "select.go",
+			name: "runtime/select.go",
 			edits: []edit{
 				{"\t\tj := cheaprandn(uint32(norder + 1))\n", "\t\tj := simChoice(uint32(norder + 1))\n"},
 			},
 		},
 		{
-			name: "time.go",
+			name: "runtime/time.go",
 			edits: []edit{
 				{"\t\t\tt.rand = cheaprand()\n", "\t\t\tt.rand = uint32(simNext() >> 32)\n"},
 			},
 		},
 		{
-			name: "proc.go",
+			name: "runtime/proc.go",
 			edits: []edit{
 				// No goroutine is interrupted because it runs long.
 				{"const forcePreemptNS = 10 * 1000 * 1000 // 10ms", "const forcePreemptNS = 1 << 60"},
+				// Goroutines of the global queue run when no others can, not at every 61st turn:
+				// turns of goroutines outside the bubble count, too.
+				{"if pp.schedtick%61 == 0 && !sched.runq.empty() {", "if pp.schedtick%61 == 0 && simState == 0 && !sched.runq.empty() {"},
 				// A goroutine from outside that wakes up does not take the turn of one of the bubble.
 				{"\trunqput(mp.p.ptr(), gp, next)\n\twakep()\n", "\trunqput(mp.p.ptr(), gp, next && gp.bubble != nil)\n\twakep()\n"},
 				{"\t\trunqput(pp, newg, true)\n", "\t\trunqput(pp, newg, newg.bubble != nil)\n"},
+			},
+		},
+		{
+			name: "internal/sync/mutex.go",
+			edits: []edit{
+				// Whether a goroutine has waited too long for a lock is measured in real time.
+				{"starving = starving || runtime_nanotime()-waitStartTime > starvationThresholdNs", "starving = starving && waitStartTime != 0"},
 			},
 		},
 	}
