@@ -9,9 +9,11 @@ import (
 
 // agenda says which kind of fault comes next: of each group one, in random
 // order, then of each group the next, so that each group comes as often as any
-// other, and within a group each kind before any comes twice.
+// other, and within a group each kind before any comes twice; those first that
+// struck the least in earlier runs.
 type agenda struct {
 	shuffle func(n int, swap func(i, j int))
+	struck  map[string]int // by kind, in earlier runs
 
 	mu     sync.Mutex
 	groups []*deck
@@ -21,8 +23,8 @@ type agenda struct {
 // deck is a group's kinds.
 type deck struct{ kinds, left []Nemesis }
 
-func newAgenda(list []Nemesis, shuffle func(n int, swap func(i, j int))) *agenda {
-	a := &agenda{shuffle: shuffle}
+func newAgenda(list []Nemesis, struck map[string]int, shuffle func(n int, swap func(i, j int))) *agenda {
+	a := &agenda{shuffle: shuffle, struck: struck}
 	of := make(map[string]*deck)
 	for _, n := range list {
 		d := of[n.Group]
@@ -49,6 +51,7 @@ func (a *agenda) next() Nemesis {
 	if len(d.left) == 0 {
 		d.left = slices.Clone(d.kinds)
 		a.shuffle(len(d.left), func(i, j int) { d.left[i], d.left[j] = d.left[j], d.left[i] })
+		slices.SortStableFunc(d.left, func(x, y Nemesis) int { return a.struck[x.Name] - a.struck[y.Name] })
 	}
 	n := d.left[0]
 	d.left = d.left[1:]

@@ -13,7 +13,7 @@ func TestAnAgendaComesToEveryKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	groups := len(Groups())
-	a := newAgenda(list, rand.New(rand.NewPCG(1, 1)).Shuffle)
+	a := newAgenda(list, nil, rand.New(rand.NewPCG(1, 1)).Shuffle)
 	kinds, largest := make(map[string]int), 0
 	for range 100 {
 		round := make(map[string]int)
@@ -30,6 +30,25 @@ func TestAnAgendaComesToEveryKind(t *testing.T) {
 	for _, n := range All() {
 		if kinds[n.Name] == 0 {
 			t.Errorf("%s never came in 100 rounds", n.Name)
+		}
+	}
+}
+
+func TestAnAgendaBeginsWithWhatStruckLeast(t *testing.T) {
+	list, err := Named("kill")
+	if err != nil {
+		t.Fatal(err)
+	}
+	struck := make(map[string]int)
+	for i, n := range list {
+		struck[n.Name] = i % 2
+	}
+	for seed := range uint64(20) {
+		a := newAgenda(list, struck, rand.New(rand.NewPCG(seed, 1)).Shuffle)
+		for i := range list {
+			if n := a.next(); struck[n.Name] != 2*i/(len(list)+1) {
+				t.Fatalf("seed %d: %s, struck before, came as number %d", seed, n.Name, i)
+			}
 		}
 	}
 }

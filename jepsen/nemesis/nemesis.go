@@ -92,7 +92,7 @@ const MendTime = 60 * time.Second
 // Reign injects faults of the list until ctx ends, up to atOnce at a time. It
 // returns when the last is mended.
 func Reign(ctx context.Context, s *Stage, list []Nemesis, atOnce int) error {
-	a := newAgenda(list, s.shuffle)
+	a := newAgenda(list, s.Struck, s.shuffle)
 	errs := make([]error, max(1, atOnce))
 	var all sync.WaitGroup
 	for i := range errs {

@@ -32,6 +32,8 @@ type Stage struct {
 	NoDisks string
 	// Store is the kind of log store: boltdb or wal.
 	Store string
+	// Struck counts faults of earlier runs by kind: those with few come first.
+	Struck map[string]int
 	// Calm is how long nothing is wrong between two faults, at the least.
 	Calm time.Duration
 

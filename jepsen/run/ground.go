@@ -89,7 +89,7 @@ func (g *ground) openDisks(p plan) error {
 		return nil
 	}
 	if !isPrivate() {
-		g.noDisks = "mounts need root"
+		g.noDisks = "there is no mount namespace of our own, which needs root"
 		return nil
 	}
 	for i := 1; i <= p.nodes; i++ {

@@ -17,6 +17,7 @@ import (
 const (
 	historyFile = "history.jsonl"
 	reportFile  = "report.html"
+	errorsFile  = "errors.txt"
 )
 
 // store writes a history and its report into dir.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -19,17 +20,17 @@ import (
 func matrix() []plan {
 	return []plan{
 		{workload: "semaphore", nemesis: "kill", time: 35 * time.Second},
-		{workload: "multi", nemesis: "partition", time: 35 * time.Second, nodes: 5, store: "wal"},
+		{workload: "multi", nemesis: "partition", time: 35 * time.Second, store: "wal", callers: 32},
 		{workload: "leases", nemesis: "pause", time: 40 * time.Second},
 		{workload: "rate-oversupply", nemesis: "kill,partition", time: 35 * time.Second},
 		{workload: "rate", nemesis: "clock", time: 30 * time.Second},
 		{workload: "queue", nemesis: "membership", time: 35 * time.Second, store: "wal"},
 		{workload: "retries", nemesis: "partition,slow", time: 40 * time.Second, nodes: 5},
 		{workload: "admin", nemesis: "disk", time: 70 * time.Second},
-		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal"},
+		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal", callers: 24},
 		{workload: "renewals", nemesis: "kill,pause", time: 40 * time.Second, nodes: 5, store: "wal"},
-		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second},
-		{workload: "mixed", nemesis: "mixed", time: 70 * time.Second, nodes: 5, atOnce: 3},
+		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second, callers: 24},
+		{workload: "mixed", nemesis: "mixed", time: 70 * time.Second, nodes: 5, atOnce: 2},
 	}
 }
 
@@ -82,7 +83,7 @@ func runMatrix(ctx context.Context, name string, list []plan, args []string) err
 		p.time = time.Duration(float64(p.time) * *scale)
 		t.add(ctx, p.complete(*seed+uint64(i)), o)
 	}
-	return t.verdict(name == "matrix" && *only == "")
+	return errors.Join(t.index("jepsen: "+name, o.out), t.verdict(name == "matrix" && *only == ""))
 }
 
 // soak makes random runs until time is over.
@@ -105,7 +106,7 @@ func soak(ctx context.Context, args []string) error {
 	for i := uint64(0); time.Now().Before(end) && ctx.Err() == nil; i++ {
 		t.add(ctx, draw(rng).complete(*seed+i), o)
 	}
-	return t.verdict(*hours >= 0.5)
+	return errors.Join(t.index(fmt.Sprintf("jepsen: soak of %s", time.Since(t.began).Round(time.Minute)), o.out), t.verdict(*hours >= 0.5))
 }
 
 // draw returns a random plan.
@@ -119,6 +120,9 @@ func draw(rng *rand.Rand) plan {
 	}
 	if rng.IntN(3) == 0 {
 		p.nemesis, p.time = "mixed", 90*time.Second
+	}
+	if !strings.HasPrefix(p.workload, "rate") { // these are as many as their rates call for
+		p.callers = 16 + rng.IntN(16)
 	}
 	return p
 }

@@ -97,13 +97,13 @@ func (r *run) prepare(binary string, stepping bool) {
 	}, func() time.Duration { return time.Since(r.began) })
 	r.stage = &nemesis.Stage{
 		Cluster: r.ground.cluster, Network: r.ground.network, Record: r.record, Clock: stepping, Disks: r.ground.disks, NoDisks: r.ground.noDisks,
-		Store: r.plan.store, Calm: 1500 * time.Millisecond,
+		Store: r.plan.store, Struck: r.plan.struck, Calm: 1500 * time.Millisecond,
 	}
 	r.watch = &watch{stage: r.stage, record: r.record}
 	r.stage.Leader = r.watch.leads
 	r.stage.Open(r.plan.seed)
 	r.env = &workload.Env{
-		URLs: r.ground.cluster.URLs(), HTTP: r.ground.callers, Record: r.record, Seed: r.plan.seed, Pause: stalls(r.plan.seed),
+		URLs: r.ground.cluster.URLs(), HTTP: r.ground.callers, Record: r.record, Seed: r.plan.seed, Pause: stalls(r.plan.seed), Callers: r.plan.callers,
 	}
 }
 

@@ -19,9 +19,11 @@ type plan struct {
 	workload, nemesis string
 	atOnce            int // how many faults may go on at once
 	nodes             int
+	callers           int // 0: the workload's own number
 	store             string
 	time              time.Duration
 	seed              uint64
+	struck            map[string]int // faults of earlier runs by kind
 }
 
 // options are what all runs share.
@@ -60,6 +62,7 @@ func (p *plan) flags(f *flag.FlagSet) {
 	f.StringVar(&p.nemesis, "nemesis", "kill", "which faults: groups or kinds, divided by commas; mixed: all; none")
 	f.IntVar(&p.atOnce, "at-once", 1, "how many faults may go on at once")
 	f.IntVar(&p.nodes, "nodes", 3, "how many nodes")
+	f.IntVar(&p.callers, "callers", 0, "how many callers; 0: as many as the workload has by itself")
 	f.StringVar(&p.store, "store", "boltdb", "log store: boltdb or wal")
 	f.DurationVar(&p.time, "time", 30*time.Second, "how long callers and faults go on")
 	f.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano())&0xffffff, "of all chance")

@@ -20,7 +20,8 @@ import (
 type result struct {
 	plan   plan
 	dir    string
-	h      *history.History // nil: the cluster did not come up
+	h      *history.History // nil: there was no cluster
+	sum    report.Summary
 	broken []check.Violation
 	err    error // what went wrong beside what checkers see
 	took   time.Duration
@@ -35,16 +36,36 @@ func (p plan) make(ctx context.Context, o options) result {
 	if r.h != nil {
 		verdicts := check.All(r.h)
 		r.broken = violations(r.h, verdicts)
-		var links []report.Link
-		if r.failed() || o.keep {
-			links = g.logs()
-		} else {
-			r.err = g.clean()
-		}
-		r.err = errors.Join(r.err, store(r.h, verdicts, r.dir, links))
+		r.err = errors.Join(r.err, r.leave(g, verdicts, o.keep))
+		r.sumUp(verdicts)
 	}
 	r.took = time.Since(began)
 	return r
+}
+
+// leave writes the history and its report, and removes the nodes' files unless
+// somebody will want to see them.
+func (r *result) leave(g *ground, verdicts []check.Verdict, keep bool) error {
+	var links []report.Link
+	if r.err != nil {
+		if err := os.WriteFile(filepath.Join(r.dir, errorsFile), []byte(r.err.Error()+"\n"), 0o644); err != nil {
+			return fmt.Errorf("write what went wrong: %w", err)
+		}
+		links = append(links, report.Link{Path: errorsFile, What: "what went wrong beside what checkers see: " + r.err.Error()})
+	}
+	if r.failed() || keep {
+		return store(r.h, verdicts, r.dir, append(links, g.logs()...))
+	}
+	return errors.Join(g.clean(), store(r.h, verdicts, r.dir, links))
+}
+
+func (r *result) sumUp(verdicts []check.Verdict) {
+	name := filepath.Base(r.dir)
+	r.sum = report.Summarize(name, name+"/"+reportFile, r.h, verdicts)
+	if r.err != nil {
+		r.sum.Result.Passed = false
+		r.sum.Result.Why = append(r.sum.Result.Why, r.err.Error())
+	}
 }
 
 func (r result) failed() bool { return r.err != nil || len(r.broken) > 0 }
