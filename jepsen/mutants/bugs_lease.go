@@ -109,7 +109,7 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "lease-from-answer",
 			What: "The client counts its lease from the answer, not from the sending: it believes for longer than the cluster does.",
-			Run:  Run{Sim: `seed=1 workload=leases nodes=3 callers=18 duration=20s faults="slow-link@1s+18s:n1:by=250ms"`},
+			Run:  Run{Sim: `seed=2 workload=leases nodes=3 callers=24 duration=30s faults="slow-link@1s+28s:n1:by=250ms"`},
 			By:   "beliefs",
 			Edits: []Edit{
 				{

@@ -43,7 +43,7 @@ func memoryBugs() []Bug {
 			Name: "two-ids",
 			What: "A follower that forwards a second time does so under a second id.",
 			Run:  Run{Sim: `seed=1 workload=retries nodes=3 duration=6s faults="kill@2s+1s:leader break@4s+1s:n1,n2,n3"`},
-			By:   "once",
+			By:   "leases",
 			Edits: []Edit{{
 				File: "transport/forward/run.go",
 				Old:  "\t\tbody:   func() [][]byte { return runBody(left(), record) },\n",

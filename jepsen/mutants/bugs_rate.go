@@ -37,7 +37,7 @@ func rateBugs() []Bug {
 		{
 			Name: "backdate-unbounded",
 			What: "Grants are dated back without bound: after a gap all that fell due in it is granted at once.",
-			Run:  Run{Sim: `seed=1 workload=rate-oversupply nodes=3 duration=6s faults="isolate@2s+2s:n1 isolate@2s+2s:n2"`},
+			Run:  Run{Sim: `seed=1 workload=rate-oversupply nodes=3 callers=75 duration=5s faults="isolate@2s+2s:n1 isolate@2s+2s:n2"`},
 			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/play.go",

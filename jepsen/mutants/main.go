@@ -138,6 +138,7 @@ func judge(ctx context.Context, b binaries, chosen []Bug, jobs int) []row {
 				r.without, err = clean.perform(ctx, b, r.Run)
 				r.err = errors.Join(r.err, err)
 				rows[i] = r
+				fmt.Fprintf(os.Stderr, "%s: %s\n", r.Name, r.verdict())
 			}
 		})
 	}
