@@ -7,7 +7,7 @@ func leaseBugs() []Bug {
 		{
 			Name: "double-release",
 			What: "The release of a lease that has ended subtracts its slots again.",
-			Run:  Run{Sim: `seed=1 workload=retries duration=5s keep=none`},
+			Run:  Run{Sim: `workload=retries duration=5s keep=none`},
 			By:   "occupancy",
 			Edits: []Edit{
 				{
@@ -50,8 +50,8 @@ func (s *State) releaseID(h command.Header, id string) command.Result {
 		{
 			Name: "toggle-leaks",
 			What: "A release looks whether the limit is active now, not whether the lease took slots of it: toggling leaks them.",
-			Run:  Run{Sim: `seed=2 workload=admin duration=6s`},
-			By:   "oracle",
+			Run:  Run{Sim: `workload=admin nodes=3 duration=6s keep=none`},
+			By:   "toggles reads oracle",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/lease.go",
@@ -82,7 +82,7 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "renew-past-expiry",
 			What: "A renewal of several leases answers held for those among them that have ended.",
-			Run:  Run{Sim: `seed=1 workload=renewals duration=5s keep=none`},
+			Run:  Run{Sim: `workload=renewals duration=5s keep=none`},
 			By:   "leases",
 			Edits: []Edit{{
 				File: "fsm/limit/lease.go",
@@ -98,7 +98,7 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "renew-shortens",
 			What: "A renewal with a shorter TTL moves the end back.",
-			Run:  Run{Sim: `seed=1 workload=renewals duration=5s keep=none`},
+			Run:  Run{Sim: `workload=renewals duration=5s keep=none`},
 			By:   "leases",
 			Edits: []Edit{{
 				File: "fsm/limit/lease.go",
@@ -109,7 +109,7 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "lease-from-answer",
 			What: "The client counts its lease from the answer, not from the sending: it believes for longer than the cluster does.",
-			Run:  Run{Sim: `seed=2 workload=leases nodes=3 callers=24 duration=30s faults="slow-link@1s+28s:n1:by=250ms"`},
+			Run:  Run{Sim: `workload=leases nodes=3 callers=24 duration=30s faults="slow-link@1s+28s:n1:by=250ms"`},
 			By:   "beliefs",
 			Edits: []Edit{
 				{
@@ -136,7 +136,7 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "broken-call-releases",
 			What: "A node whose call breaks cancels the id, though another node delivered its grant.",
-			Run:  Run{Sim: `seed=1 workload=queue nodes=3 duration=6s faults="break@1s+100ms:n1,n2,n3 break@2s+100ms:n1,n2,n3 break@3s+100ms:n1,n2,n3 break@4s+100ms:n1,n2,n3"`},
+			Run:  Run{Sim: `workload=queue nodes=3 duration=6s faults="break@1s+100ms:n1,n2,n3 break@2s+100ms:n1,n2,n3 break@3s+100ms:n1,n2,n3 break@4s+100ms:n1,n2,n3"`},
 			By:   "waits",
 			Edits: []Edit{{
 				File: "transport/httpapi/acquire.go",
@@ -147,7 +147,7 @@ func (s *State) orphan(l *limitRow, token uint64) {
 		{
 			Name: "release-overtakes",
 			What: "A release that overtakes its acquire leaves no trace: the acquire, when it comes, takes slots that nobody will give back.",
-			Run:  Run{Sim: `seed=1 workload=retries duration=5s keep=none`},
+			Run:  Run{Sim: `workload=retries duration=5s keep=none`},
 			By:   "once",
 			Edits: []Edit{{
 				File: "fsm/limit/remember.go",

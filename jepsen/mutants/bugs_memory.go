@@ -6,7 +6,7 @@ func memoryBugs() []Bug {
 		{
 			Name: "forgets-retries",
 			What: "A retry is not remembered: an acquire that is sent again is granted again.",
-			Run:  Run{Sim: `seed=1 workload=retries duration=5s keep=none`},
+			Run:  Run{Sim: `workload=retries duration=5s keep=none`},
 			By:   "once",
 			Edits: []Edit{{
 				File: "fsm/limit/acquire.go",
@@ -25,7 +25,7 @@ func memoryBugs() []Bug {
 		{
 			Name: "ended-id-granted",
 			What: "The id of a lease that has ended is answered with its grant.",
-			Run:  Run{Sim: `seed=1 workload=retries duration=5s keep=none`},
+			Run:  Run{Sim: `workload=retries duration=5s keep=none`},
 			By:   "leases",
 			Edits: []Edit{{
 				File: "fsm/limit/remember.go",
@@ -42,8 +42,8 @@ func memoryBugs() []Bug {
 		{
 			Name: "two-ids",
 			What: "A follower that forwards a second time does so under a second id.",
-			Run:  Run{Sim: `seed=1 workload=retries nodes=3 duration=6s faults="kill@2s+1s:leader break@4s+1s:n1,n2,n3"`},
-			By:   "leases",
+			Run:  Run{Sim: `workload=retries nodes=3 duration=6s faults="kill@2s+1s:leader break@4s+1s:n1,n2,n3"`},
+			By:   "once leases",
 			Edits: []Edit{{
 				File: "transport/forward/run.go",
 				Old:  "\t\tbody:   func() [][]byte { return runBody(left(), record) },\n",

@@ -7,7 +7,7 @@ func queueBugs() []Bug {
 		{
 			Name: "try-overtakes",
 			What: "A try takes what is free though somebody waits for it.",
-			Run:  Run{Sim: `seed=1 workload=queue duration=6s`},
+			Run:  Run{Sim: `workload=queue duration=6s`},
 			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/acquire.go",
@@ -23,7 +23,7 @@ func queueBugs() []Bug {
 		{
 			Name: "small-overtakes",
 			What: "A smaller request that fits overtakes a larger one that came first and does not fit yet.",
-			Run:  Run{Sim: `seed=3 workload=queue duration=6s`},
+			Run:  Run{Sim: `workload=queue duration=6s`},
 			By:   "fifo",
 			Edits: []Edit{
 				{
@@ -61,8 +61,8 @@ func queueBugs() []Bug {
 		{
 			Name: "not-atomic",
 			What: "An acquire over several limits takes them one after the other, and keeps the first ones when a later one denies it.",
-			Run:  Run{Sim: `seed=1 workload=multi duration=6s`},
-			By:   "quiescence",
+			Run:  Run{Sim: `workload=multi duration=6s`},
+			By:   "quiescence oracle",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/acquire.go",
@@ -99,7 +99,7 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "patience-never",
 			What: "Patience is ignored: who waits for several limits at once is overtaken on one or the other for ever.",
-			Run:  Run{Sim: `seed=1 workload=multi duration=6s`},
+			Run:  Run{Sim: `workload=multi duration=6s`},
 			By:   "oracle",
 			Edits: []Edit{
 				{
@@ -117,7 +117,7 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "patience-none",
 			What: "Who is first on a limit is protected at once: slots of the other limits that it asks for idle meanwhile.",
-			Run:  Run{Sim: `seed=1 workload=multi duration=6s`},
+			Run:  Run{Sim: `workload=multi duration=6s`},
 			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/play.go",
@@ -132,7 +132,7 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "cancelled-granted",
 			What: "A cancel is answered, but the waiter stays in the queue and is granted later.",
-			Run:  Run{Sim: `seed=1 workload=queue duration=6s`},
+			Run:  Run{Sim: `workload=queue duration=6s`},
 			By:   "once",
 			Edits: []Edit{{
 				File: "fsm/limit/lease.go",
@@ -149,7 +149,7 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "interest-lapses",
 			What: "Interest lapses over a leaderless gap, in which nobody could renew it: callers that wait lose their places.",
-			Run:  Run{Sim: `seed=1 workload=queue nodes=3 duration=8s faults="isolate@2s+3s:n1 isolate@2s+3s:n2"`},
+			Run:  Run{Sim: `workload=queue nodes=3 duration=8s faults="isolate@2s+3s:n1 isolate@2s+3s:n2"`},
 			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/play.go",

@@ -6,7 +6,7 @@ func rateBugs() []Bug {
 		{
 			Name: "denial-moves-decay",
 			What: "A denial moves the decay clock: who asks often enough stops the decay.",
-			Run:  Run{Sim: `seed=1 workload=rate duration=6s`},
+			Run:  Run{Sim: `workload=rate duration=6s`},
 			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/acquire.go",
@@ -22,7 +22,7 @@ func rateBugs() []Bug {
 		{
 			Name: "floor-fractions",
 			What: "What has decayed is rounded down to whole slots at each look, and the fraction is lost.",
-			Run:  Run{Sim: `seed=1 workload=rate duration=6s`},
+			Run:  Run{Sim: `workload=rate duration=6s`},
 			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/decay.go",
@@ -37,7 +37,7 @@ func rateBugs() []Bug {
 		{
 			Name: "backdate-unbounded",
 			What: "Grants are dated back without bound: after a gap all that fell due in it is granted at once.",
-			Run:  Run{Sim: `seed=1 workload=rate-oversupply nodes=3 callers=75 duration=5s faults="isolate@2s+2s:n1 isolate@2s+2s:n2"`},
+			Run:  Run{Sim: `workload=rate-oversupply nodes=3 callers=75 duration=5s faults="isolate@2s+2s:n1 isolate@2s+2s:n2"`},
 			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/play.go",

@@ -14,7 +14,7 @@ func snapshotBugs() []Bug {
 		{
 			Name: "snapshot-no-queue",
 			What: "A snapshot lacks the queue: after a restart those who wait have lost their places.",
-			Run:  Run{Sim: `seed=1 workload=queue duration=6s`},
+			Run:  Run{Sim: `workload=queue duration=6s`},
 			By:   "snapshot",
 			Edits: []Edit{
 				forget("snapshot-no-queue", "\t\tn.drop(func(r *request) bool { return r.state == requestWaiting })\n"),
@@ -45,7 +45,7 @@ func (n *Snapshot) drop(which func(*request) bool) {
 		{
 			Name: "snapshot-no-requests",
 			What: "A snapshot lacks what is remembered of requests: a retry after a restart has a second effect.",
-			Run:  Run{Sim: `seed=1 workload=retries duration=6s`},
+			Run:  Run{Sim: `workload=retries duration=6s`},
 			By:   "snapshot",
 			Edits: []Edit{
 				forget("snapshot-no-requests", "\t\tn.drop(func(r *request) bool { return r.state != requestWaiting && r.state != requestHeld })\n"),
@@ -54,7 +54,7 @@ func (n *Snapshot) drop(which func(*request) bool) {
 		{
 			Name: "snapshot-no-token",
 			What: "A snapshot lacks the token counter: tokens begin anew.",
-			Run:  Run{Sim: `seed=1 workload=retries duration=6s`},
+			Run:  Run{Sim: `workload=retries duration=6s`},
 			By:   "snapshot",
 			Edits: []Edit{
 				forget("snapshot-no-token", "\t\tn.frozen.lastToken = 0\n"),
@@ -102,7 +102,7 @@ func (s *State) inUse(token uint64, d *demand) bool {
 		{
 			Name: "map-order",
 			What: "Which limit's waiters are looked at first is left to the order of a map: nodes come to differ.",
-			Run:  Run{Sim: `seed=1 workload=multi duration=6s keep=none`},
+			Run:  Run{Sim: `workload=multi duration=6s keep=none`},
 			By:   "witness",
 			Edits: []Edit{
 				{
@@ -124,7 +124,7 @@ func (s *State) inUse(token uint64, d *demand) bool {
 		{
 			Name: "own-setting",
 			What: "Apply reads a setting of the node (the TTL of those who ask for none), which its file sets otherwise than the others'.",
-			Run:  Run{Sim: `seed=1 workload=rate-oversupply duration=5s keep=none`},
+			Run:  Run{Sim: `workload=rate-oversupply duration=5s keep=none`},
 			By:   "quiescence",
 			Edits: []Edit{
 				{

@@ -7,7 +7,7 @@ func timeBugs() []Bug {
 		{
 			Name: "wall-clock",
 			What: "The leader stamps its own wall clock as cluster time: who sets a clock ends leases.",
-			Run:  Run{Sim: `seed=1 workload=semaphore nodes=3 duration=5s faults="clock-wall@2s+2s:leader:by=1h"`},
+			Run:  Run{Sim: `workload=semaphore nodes=3 duration=5s faults="clock-wall@2s+2s:leader:by=1h"`},
 			By:   "clock",
 			Edits: []Edit{{
 				File: "cluster/tenure.go",
@@ -23,8 +23,8 @@ func timeBugs() []Bug {
 		{
 			Name: "expiry-outside",
 			What: "The leader sweeps its leases once a second and ends in the log those that it found over, which a renewal may have reached before.",
-			Run:  Run{Sim: `seed=1 workload=renewals duration=5s keep=none`},
-			By:   "denials",
+			Run:  Run{Sim: `workload=renewals duration=5s keep=none`},
+			By:   "denials leases",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/play.go",
@@ -86,7 +86,7 @@ func (t *tenure) sweep() {
 		{
 			Name: "time-from-start",
 			What: "A new leader counts time from its own start, so that after an election time stands still for as long as the cluster is old.",
-			Run:  Run{Sim: `seed=1 workload=rate-oversupply nodes=3 duration=6s faults="kill@3s+1s:leader"`},
+			Run:  Run{Sim: `workload=rate-oversupply nodes=3 duration=6s faults="kill@3s+1s:leader"`},
 			By:   "time",
 			Edits: []Edit{{
 				File: "cluster/tenure.go",
@@ -101,7 +101,7 @@ func (t *tenure) sweep() {
 		{
 			Name: "bound-last-record",
 			What: "A new leader continues from the last record alone: decay stands still while there is no leader.",
-			Run:  Run{Sim: `seed=1 workload=retries nodes=3 duration=6s faults="isolate@2s+2s:n1 isolate@2s+2s:n2"`},
+			Run:  Run{Sim: `workload=retries nodes=3 duration=6s faults="isolate@2s+2s:n1 isolate@2s+2s:n2"`},
 			By:   "time",
 			Edits: []Edit{{
 				File: "cluster/clock/bound.go",
@@ -112,7 +112,7 @@ func (t *tenure) sweep() {
 		{
 			Name: "bound-never-forgotten",
 			What: "The clock's bound never forgets an offset, so that what clock rates differ adds up until the next leader jumps ahead by it.",
-			Run:  Run{Sim: `seed=1 workload=semaphore nodes=3 callers=4 duration=16s faults="clock-rate@0s+16s:n1:rate=1.0005 clock-rate@0s+16s:n2:rate=0.9995 transfer@1s+1s:n2 transfer@14s+1s:n1"`},
+			Run:  Run{Sim: `workload=semaphore nodes=3 callers=4 duration=16s faults="clock-rate@0s+16s:n1:rate=1.0005 clock-rate@0s+16s:n2:rate=0.9995 transfer@1s+1s:n2 transfer@14s+1s:n1"`},
 			By:   "time",
 			Edits: []Edit{{
 				File: "cluster/clock/bound.go",
@@ -127,7 +127,7 @@ func (t *tenure) sweep() {
 		{
 			Name: "bound-older-term",
 			What: "Offsets of an older term stay in the clock's bound, so that a later leader jumps ahead of the last one's clock.",
-			Run:  Run{Sim: `seed=1 workload=semaphore nodes=3 duration=8s faults="transfer@1s+1s:n1 slow-link@2s+3s:n2:by=120ms transfer@3s+2s:n2 transfer@6s+1s:n3"`},
+			Run:  Run{Sim: `workload=semaphore nodes=3 duration=8s faults="transfer@1s+1s:n1 slow-link@2s+3s:n2:by=120ms transfer@3s+2s:n2 transfer@6s+1s:n3"`},
 			By:   "time",
 			Edits: []Edit{{
 				File: "cluster/clock/bound.go",

@@ -12,7 +12,7 @@
 // go's -overlay: the sources themselves know nothing of it. The environment
 // variable LIMITD_PLANTED says which one acts.
 //
-// An instrument is the simulator (jepsen/sim) with a seed and a workload, or,
+// An instrument is the simulator (jepsen/sim) with a workload and a seed, or,
 // for what it cannot show, a probe: a few calls to the real binary.
 package main
 
@@ -133,7 +133,7 @@ func judge(ctx context.Context, b binaries, chosen []Bug, jobs int) []row {
 		workers.Go(func() {
 			for i := range next {
 				r := row{Bug: chosen[i]}
-				r.with, r.err = b.perform(ctx, r.Run, r.Name, r.By)
+				r.Run, r.with, r.err = b.convict(ctx, chosen[i])
 				var err error
 				r.without, err = clean.perform(ctx, b, r.Run)
 				r.err = errors.Join(r.err, err)

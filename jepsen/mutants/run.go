@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,27 +20,45 @@ type sight struct {
 	took time.Duration
 }
 
-// convicted tells whether the checker is among those that convict.
-func (s sight) convicted(checker string) bool {
-	return slices.ContainsFunc(s.by, func(by string) bool { name, _, _ := strings.Cut(by, " "); return name == checker })
+// convicted tells whether one of the checkers is among those that convict.
+func (s sight) convicted(checkers string) bool {
+	return slices.ContainsFunc(s.by, func(by string) bool { return among(checkers, by) })
+}
+
+// among tells whether who, a checker with its rule, is one of the checkers.
+func among(checkers, who string) bool {
+	name, _, _ := strings.Cut(who, " ")
+	return slices.Contains(strings.Fields(checkers), name)
 }
 
 // longest is how long one run may take.
 const longest = 2 * time.Minute
 
-// perform performs a run with a bug, or with none (""). by is the checker whose
-// words are wanted.
+// convict performs a bug's run until one of the expected checkers convicts it.
+// It returns the run with the seed that it came to, and the time of all seeds.
+func (b binaries) convict(ctx context.Context, bug Bug) (r Run, s sight, err error) {
+	begun := time.Now()
+	for r = bug.Run; ; {
+		if r.Probe == "" {
+			r.Seed++
+		}
+		s, err = b.perform(ctx, r, bug.Name, bug.By)
+		if s.convicted(bug.By) || err != nil || r.Probe != "" || r.Seed == seeds {
+			s.took = time.Since(begun)
+			return r, s, err
+		}
+	}
+}
+
+// perform performs a run with a bug, or with none (""). by are the checkers
+// whose words are wanted.
 func (b binaries) perform(ctx context.Context, r Run, bug, by string) (s sight, err error) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	begun := time.Now()
 	if r.Probe != "" {
-		s, err = b.probe(ctx, r.Probe, bug)
-	} else {
-		s, err = b.simulate(ctx, r.Sim, bug, by)
+		return b.probe(ctx, r.Probe, bug)
 	}
-	s.took = time.Since(begun)
-	return s, err
+	return b.simulate(ctx, fmt.Sprintf("seed=%d %s", r.Seed, r.Sim), bug, by)
 }
 
 // simulate runs one seed. A line of the simulator is
@@ -66,7 +84,7 @@ func (b binaries) simulate(ctx context.Context, args, bug, by string) (s sight, 
 			continue
 		}
 		who, what, _ := strings.Cut(text, ": ")
-		if !s.convicted(by) && (s.what == "" || strings.HasPrefix(who, by+" ")) {
+		if !s.convicted(by) && (s.what == "" || among(by, who)) {
 			s.what = what
 		}
 		if !slices.Contains(s.by, who) {
@@ -100,7 +118,11 @@ func (b binaries) probe(ctx context.Context, name, bug string) (sight, error) {
 	if !ok {
 		return sight{}, fmt.Errorf("there is no probe %q", name)
 	}
-	dir := filepath.Join(b.dir, name+"-"+bug)
+	dir, err := os.MkdirTemp(b.dir, "probe-")
+	if err != nil {
+		return sight{}, fmt.Errorf("make a folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
 	found, err := p(ctx, ground{binary: b.bin, dir: dir, bug: bug})
 	if err != nil || found.what == "" {
 		return sight{}, err

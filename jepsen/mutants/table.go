@@ -31,7 +31,7 @@ func (r row) verdict() string {
 	}
 	first, others := "", []string{}
 	for _, by := range r.with.by {
-		if strings.HasPrefix(by+" ", r.By+" ") && first == "" {
+		if among(r.By, by) && first == "" {
 			first = by
 			continue
 		}
