@@ -3,13 +3,11 @@
 package nemesis
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/limitd/limitd/jepsen/nodes"
@@ -109,41 +107,6 @@ func unboundFiles(n *nodes.Node) error {
 	return nil
 }
 
-// tracer injects into the system calls of a node's process.
-type tracer struct {
-	cmd *exec.Cmd
-	log string
-}
-
-// syncs are the system calls by which a node makes sure.
-const syncs = "fdatasync,fsync"
-
-func (s *Stage) trace(n *nodes.Node, inject string) (*tracer, error) {
-	t := &tracer{log: n.Dir() + ".strace"}
-	t.cmd = exec.Command("strace", "-qq", "-f", "-p", fmt.Sprint(n.PID()), "-e", "trace="+syncs, "-e", "signal=none",
-		"-e", "inject="+syncs+":"+inject, "-o", t.log)
-	t.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := t.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start strace: %w", err)
-	}
-	return t, nil
-}
-
-// struck tells how many calls were injected into.
-func (t *tracer) struck() int {
-	b, _ := os.ReadFile(t.log)
-	return bytes.Count(b, []byte("(INJECTED)")) + bytes.Count(b, []byte("(DELAYED)"))
-}
-
-// stop lets the process alone.
-func (t *tracer) stop() {
-	_ = t.cmd.Process.Signal(syscall.SIGINT)
-	done := time.AfterFunc(10*time.Second, func() { _ = t.cmd.Process.Kill() })
-	defer done.Stop()
-	_ = t.cmd.Wait()
-	_ = os.Remove(t.log)
-}
-
 // failSync lets syncs fail. A node has to stop at the first that does.
 func failSync(ctx context.Context, s *Stage) (*Fault, error) {
 	return s.traced(ctx, "error=EIO", 4*time.Second, true)
@@ -170,17 +133,16 @@ func (s *Stage) traced(ctx context.Context, inject string, hold time.Duration, f
 		return nil, err
 	}
 	n := list[0]
-	t, err := s.trace(n, inject)
+	t, err := trace(ctx, n, inject)
 	if err != nil {
-		s.give(list)
-		return nil, err
+		return nil, errors.Join(err, s.bringBack(ctx, list))
 	}
 	return &Fault{On: n.Name, What: syncs + ":" + inject, Mend: func(mending context.Context) error {
 		lasting, cancel := context.WithTimeout(ctx, hold)
 		defer cancel()
 		_ = n.WaitEnd(lasting)
-		cut, struck := ctx.Err() != nil, t.struck()
-		t.stop()
+		cut := ctx.Err() != nil
+		struck := t.stop()
 		if fatal && struck > 0 {
 			late, cancel := context.WithTimeout(mending, lateEnd)
 			defer cancel()

@@ -41,9 +41,14 @@ func (s *Stage) killed(w who) (*Fault, error) {
 	}, nil
 }
 
-// bringBack starts nodes that were ended, and waits until they are ready.
+// bringBack starts nodes that were ended, waits until they are ready, and gives
+// them back.
 func (s *Stage) bringBack(ctx context.Context, list []*nodes.Node) error {
 	defer s.give(list)
+	return s.revive(ctx, list)
+}
+
+func (s *Stage) revive(ctx context.Context, list []*nodes.Node) error {
 	if err := s.restart(list); err != nil {
 		return err
 	}
@@ -68,7 +73,7 @@ func rolling(ctx context.Context, s *Stage) (*Fault, error) {
 			if err := s.Cluster.Stop(n); err != nil {
 				return err
 			}
-			if err := s.bringBack(ctx, []*nodes.Node{n}); err != nil {
+			if err := s.revive(ctx, []*nodes.Node{n}); err != nil {
 				return err
 			}
 		}

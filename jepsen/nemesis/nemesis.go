@@ -97,13 +97,26 @@ func Reign(ctx context.Context, s *Stage, list []Nemesis, atOnce int) error {
 	var all sync.WaitGroup
 	for i := range errs {
 		all.Go(func() {
-			for s.calm(ctx) && len(list) > 0 {
+			for turn := 1; s.calm(ctx) && len(list) > 0; turn++ {
+				if i == 0 && atOnce > 1 && turn%breatheEvery == 0 {
+					s.breathe(ctx)
+				}
 				errs[i] = errors.Join(errs[i], s.strike(ctx, a.next()))
 			}
 		})
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// breatheEvery is after how many faults of several at once all is well for a
+// while: without it nobody would see what the cluster does when it recovers.
+const breatheEvery = 3
+
+// breathe waits until nothing is wrong, and keeps it so.
+func (s *Stage) breathe(ctx context.Context) {
+	defer s.enter(true)()
+	sleep(ctx, s.between(2*s.Calm, 4*s.Calm))
 }
 
 // strike injects one fault, lets it last, mends and records it.
