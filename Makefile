@@ -12,7 +12,7 @@ HOURS   ?= 1
 BENCH   ?= .
 
 .PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show notices clean \
-	sim sim-ci sim-det sim-replay jepsen jepsen-ci jepsen-soak soak-limit search
+	sim sim-ci sim-det sim-replay jepsen jepsen-ci jepsen-soak mutants soak-limit search
 
 all: build test
 
@@ -99,6 +99,10 @@ jepsen-soak: build faultclock bin/jepsen
 .PHONY: bin/jepsen
 bin/jepsen:
 	$(GO) build -o bin/jepsen ./jepsen/run
+
+## mutants: planted bugs, each of which the judges must convict; a table
+mutants:
+	$(GO) run ./jepsen/mutants
 
 ## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
 notices:

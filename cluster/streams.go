@@ -81,17 +81,21 @@ func (g *greeter) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, 
 	return conn, nil
 }
 
-func (g *greeter) greet(conn net.Conn, id string) error {
+// hello returns the greeting of a call for the node id.
+func (g *greeter) hello(id string) []byte {
 	hello := make([]byte, 0, greetingSize)
 	hello = append(hello, greetingFormat)
 	hello = append(hello, pad(id)...)
 	hello = append(hello, pad(g.self)...)
 	cluster := g.identity.get()
-	hello = append(hello, cluster[:]...)
+	return append(hello, cluster[:]...)
+}
+
+func (g *greeter) greet(conn net.Conn, id string) error {
 	var answer [1]byte
 	err := conn.SetDeadline(time.Now().Add(greetingTimeout))
 	if err == nil {
-		_, err = conn.Write(hello)
+		_, err = conn.Write(g.hello(id))
 	}
 	if err == nil {
 		_, err = io.ReadFull(conn, answer[:])

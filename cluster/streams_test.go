@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -94,4 +95,42 @@ func TestAnAddressMustNameItsNode(t *testing.T) {
 	if _, err := newGreeter(t, "a", [16]byte{}).Dial("127.0.0.1:1", time.Second); err == nil {
 		t.Fatal("dialled nobody in particular")
 	}
+}
+
+// FuzzGreeting: whatever a stream begins with, a node judges it, and welcomes
+// none but those who call it by its id and are not of another cluster.
+func FuzzGreeting(f *testing.F) {
+	ours := [16]byte{1}
+	caller := &greeter{self: "a", identity: &identity{stores: store.Memory("a"), id: ours}}
+	f.Add(caller.hello("b"), true)
+	f.Add(caller.hello("c"), true)
+	caller.identity.id = [16]byte{2}
+	f.Add(caller.hello("b"), false)
+	f.Add([]byte{greetingFormat, 'b'}, false)
+	f.Fuzz(func(t *testing.T, hello []byte, known bool) {
+		hello = hello[:min(len(hello), greetingSize)] // what comes behind is for raft
+		g := &greeter{self: "b", identity: &identity{stores: store.Memory("b")}, log: hclog.NewNullLogger()}
+		if known {
+			g.identity.id = ours
+		}
+		here, there := net.Pipe()
+		defer here.Close()
+		answer := make([]byte, 1)
+		go func() {
+			defer there.Close()
+			_, _ = there.Write(hello)
+			if len(hello) < greetingSize {
+				return
+			}
+			_, _ = io.ReadFull(there, answer)
+		}()
+		err := g.judge(here)
+		meant := len(hello) >= greetingSize && hello[0] == greetingFormat && bytes.Equal(hello[1:1+uuidSize], pad("b"))
+		if err == nil && !meant {
+			t.Errorf("%x is welcome", hello)
+		}
+		if known && g.identity.get() != ours {
+			t.Errorf("%x made the node forget its cluster", hello)
+		}
+	})
 }

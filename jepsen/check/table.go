@@ -29,6 +29,7 @@ func judges() []judge {
 		{"leases", "a lease lasts until its end, which only moves on, and never after it", "S3 S4 T6 E4", false, judgeLeases},
 		{"ordinals", "no slot of a numbered limit is held twice", "L11", false, judgeOrdinals},
 		{"toggles", "an inactive limit counts nothing, an active one everything", "L2", false, judgeToggles},
+		{"restores", "after a restore cluster time goes on from the backup's", "T2", true, judgeRestores},
 		{"resource", "what is guarded by tokens never accepts an older one after a newer", "S2", true, judgeResource},
 		{"quiescence", "at the end nothing is held, and all nodes agree", "E6 E7", true, judgeQuiescence},
 		{"linear", "answers are those of one limiter that did them one by one", "E1 E4 E5", false, judgeLinear},

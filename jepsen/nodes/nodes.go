@@ -55,7 +55,7 @@ type Cluster struct {
 func Start(cfg Config) (*Cluster, error) {
 	c := &Cluster{cfg: cfg}
 	if c.cfg.Places == nil {
-		places, err := loopback(cfg.Size)
+		places, err := Loopback(cfg.Size)
 		if err != nil {
 			return nil, err
 		}
@@ -103,8 +103,8 @@ data_dir = %q
 		len(c.cfg.Places), strings.Join(join, ", "), c.cfg.Extra)
 }
 
-// loopback asks the system for ports that nobody listens on now.
-func loopback(nodes int) ([]Place, error) {
+// Loopback returns places on loopback: it asks the system for ports that nobody listens on now.
+func Loopback(nodes int) ([]Place, error) {
 	places := make([]Place, nodes)
 	for i := range places {
 		for _, a := range []*Address{&places[i].HTTP, &places[i].Peer, &places[i].Gossip} {

@@ -37,7 +37,8 @@ type Choice struct {
 	Nodes    int
 	Duration time.Duration
 	Callers  int
-	Keep     []int // of the faults, by their place in the schedule; nil: all
+	Faults   []Fault // in place of the seed's; nil: the seed's
+	Keep     []int   // of the faults, by their place in the schedule; nil: all
 }
 
 // NewPlan returns the plan of a seed.
@@ -57,6 +58,9 @@ func NewPlan(seed uint64, c Choice) Plan {
 	or(&p.Callers, c.Callers)
 	or(&p.Duration, c.Duration)
 	p.Faults = schedule(dice, p)
+	if c.Faults != nil {
+		p.Faults = c.Faults
+	}
 	if c.Keep != nil {
 		p.Faults = only(p.Faults, c.Keep)
 	}

@@ -31,6 +31,8 @@ func queueStep(ctx context.Context, c *caller) {
 		return
 	case n < 24: // one whose patience ends
 		ask.Wait = c.between(20*time.Millisecond, 400*time.Millisecond)
+	case n < 34: // one whose place lapses soon after its call breaks
+		ask.Linger = time.Second
 	}
 	op := c.acquireAndCancel(ctx, ask, 12)
 	if !op.IsGrant() {

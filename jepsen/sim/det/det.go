@@ -22,6 +22,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,23 +46,34 @@ const pkg = "github.com/limitd/limitd/jepsen/sim"
 // second run of a seed by it is exactly the same. It has to be called in a
 // folder of the module, with go in the path.
 func Build(ctx context.Context, out string) (exact bool, err error) {
+	return BuildOver(ctx, out, nil)
+}
+
+// BuildOver is Build with other files in the place of some: replace tells them
+// by their paths, as go build -overlay does.
+func BuildOver(ctx context.Context, out string, replace map[string]string) (exact bool, err error) {
 	root, version, err := toolchain(ctx)
 	if err != nil {
 		return false, err
 	}
+	folder, err := os.MkdirTemp("", "limitd-overlay-*")
+	if err != nil {
+		return false, fmt.Errorf("make a folder for the overlay: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	replace = maps.Clone(replace)
 	args := []string{"test", "-c", "-o", out}
 	if exact = fits(version); exact {
-		folder, err := os.MkdirTemp("", "limitd-overlay-*")
-		if err != nil {
-			return false, fmt.Errorf("make a folder for the overlay: %w", err)
-		}
-		defer os.RemoveAll(folder)
-		overlay, err := write(root, folder)
-		if err != nil {
+		if replace, err = seeded(root, folder, replace); err != nil {
 			return false, err
 		}
-		args = append(args, "-tags", "simdet", "-overlay", overlay)
+		args = append(args, "-tags", "simdet")
 	}
+	overlay, err := write(folder, replace)
+	if err != nil {
+		return false, err
+	}
+	args = append(args, "-overlay", overlay)
 	build := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOEXPERIMENT=norandomizedheapbase64")
 	build.Stderr = os.Stderr
@@ -90,26 +102,33 @@ func toolchain(ctx context.Context) (root, version string, err error) {
 
 var errNoFit = errors.New("det: an edit of the runtime does not fit this version of Go")
 
-// write writes the changed files and the overlay into folder, and returns the
-// overlay's path.
-func write(root, folder string) (string, error) {
-	replace := make(map[string]string)
+// seeded writes the changed files of the runtime into folder, and adds them to
+// what is replaced.
+func seeded(root, folder string, replace map[string]string) (map[string]string, error) {
+	if replace == nil {
+		replace = make(map[string]string)
+	}
 	for _, f := range files() {
 		from := filepath.Join(root, "src", filepath.FromSlash(f.name))
 		text, err := os.ReadFile(from)
 		if err != nil {
-			return "", fmt.Errorf("read the runtime: %w", err)
+			return nil, fmt.Errorf("read the runtime: %w", err)
 		}
 		changed, err := f.change(string(text))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		to := filepath.Join(folder, strings.ReplaceAll(f.name, "/", "_"))
 		if err := os.WriteFile(to, []byte(changed), 0o600); err != nil {
-			return "", fmt.Errorf("write the overlay: %w", err)
+			return nil, fmt.Errorf("write the overlay: %w", err)
 		}
 		replace[from] = to
 	}
+	return replace, nil
+}
+
+// write writes an overlay into folder, and returns its path.
+func write(folder string, replace map[string]string) (string, error) {
 	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", fmt.Errorf("write the overlay: %w", err)
