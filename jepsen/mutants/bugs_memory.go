@@ -10,7 +10,7 @@ func memoryBugs() []Bug {
 			By:   "once",
 			Edits: []Edit{{
 				File: "fsm/limit/acquire.go",
-				Old:  "\tmark := fingerprint(op)\n\tif r := s.request(h.ID); r != nil {\n\t\treturn s.again(r, mark)\n",
+				Old:  "\tmark := fingerprint(op)\n\tif r := s.request(h.ID); r != nil {\n\t\treturn s.again(r, op, mark)\n",
 				New: `	mark := fingerprint(op)
 	if planted.On("forgets-retries") {
 		for r := s.request(h.ID); r != nil && r.state != requestWaiting; r = s.request(h.ID) {
@@ -18,7 +18,7 @@ func memoryBugs() []Bug {
 		}
 	}
 	if r := s.request(h.ID); r != nil {
-		return s.again(r, mark)
+		return s.again(r, op, mark)
 `,
 			}},
 		},
