@@ -6,8 +6,8 @@ func snapshotBugs() []Bug {
 	forget := func(name, body string) Edit {
 		return Edit{
 			File: "fsm/limit/snapshot.go",
-			Old:  "\tout.WriteByte(snapshotFormat)\n",
-			New:  "\tout.WriteByte(snapshotFormat)\n\tif planted.On(\"" + name + "\") {\n" + body + "\t}\n",
+			Old:  "\tout.WriteByte(formatOf(n.frozen.jobs))\n",
+			New:  "\tout.WriteByte(formatOf(n.frozen.jobs))\n\tif planted.On(\"" + name + "\") {\n" + body + "\t}\n",
 		}
 	}
 	return []Bug{
