@@ -92,6 +92,8 @@ func join(b *blow) (func(), error) {
 	return func() {
 		b.remove(n)
 		n.leave()
+		_ = rest(context.Background(), time.Second)
+		b.remove(n) // where the leader took it in between the removal and its end
 	}, nil
 }
 
