@@ -75,14 +75,19 @@ func (t *Transport) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (ra
 
 // AppendEntries sends entries.
 func (t *Transport) AppendEntries(id raft.ServerID, to raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	written := withCopies(req)
 	return call(t, message{id: id, to: to, make: func() raft.RPC {
-		sent := *req
-		sent.Entries = nil
-		for _, e := range req.Entries {
-			sent.Entries = append(sent.Entries, Copy(e))
-		}
-		return raft.RPC{Command: &sent}
+		return raft.RPC{Command: withCopies(written)}
 	}}, resp)
+}
+
+func withCopies(req *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {
+	c := *req
+	c.Entries = make([]*raft.Log, len(req.Entries))
+	for i, e := range req.Entries {
+		c.Entries[i] = Copy(e)
+	}
+	return &c
 }
 
 // Copy returns a copy of an entry as it comes out of a wire or a disk: nothing
@@ -115,13 +120,16 @@ func (t *Transport) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, req
 	if err != nil {
 		return fmt.Errorf("read the snapshot: %w", err)
 	}
+	written := *req
 	return call(t, message{id: id, to: to, make: func() raft.RPC {
-		sent := *req
+		sent := written
 		return raft.RPC{Command: &sent, Reader: bytes.NewReader(content)}
 	}}, resp)
 }
 
-// message is what is to be sent. make returns it anew: it may arrive twice.
+// message is what is to be sent, written down when it was: raft uses its own
+// request again while a late or second copy is still under way. make returns it
+// anew, for each that arrives.
 type message struct {
 	id   raft.ServerID
 	to   raft.ServerAddress
@@ -129,8 +137,9 @@ type message struct {
 }
 
 func plain[T any](id raft.ServerID, to raft.ServerAddress, req *T) message {
+	written := *req
 	return message{id: id, to: to, make: func() raft.RPC {
-		sent := *req
+		sent := written
 		return raft.RPC{Command: &sent}
 	}}
 }
