@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -67,8 +68,9 @@ type Daemon struct {
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
 
-	close  sync.Once
-	closed error
+	closing atomic.Bool
+	done    chan struct{} // closed when the node has stopped
+	closed  error         // set before done is closed
 }
 
 // Start starts a node. cfg must have passed config.Validate. When a part does
@@ -81,7 +83,7 @@ func Start(ctx context.Context, cfg config.Config, deps Deps) (*Daemon, error) {
 		deps.Registry = prometheus.NewRegistry()
 	}
 	deps.Machine = deps.Machine.real()
-	d := &Daemon{cfg: cfg, deps: deps, log: deps.Logger}
+	d := &Daemon{cfg: cfg, deps: deps, log: deps.Logger, done: make(chan struct{})}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	for _, s := range d.startOrder() {
 		if err := s.do(ctx); err != nil {
@@ -97,15 +99,18 @@ func Start(ctx context.Context, cfg config.Config, deps Deps) (*Daemon, error) {
 // the leadership, and waits for every goroutine. The node stays a member of its
 // cluster. It may be called twice.
 func (d *Daemon) Close(ctx context.Context) error {
-	d.close.Do(func() {
-		var errs []error
-		for _, s := range d.stopOrder() {
-			if err := s.do(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
-			}
+	if !d.closing.CompareAndSwap(false, true) {
+		<-d.done
+		return d.closed
+	}
+	defer close(d.done)
+	var errs []error
+	for _, s := range d.stopOrder() {
+		if err := s.do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
 		}
-		d.closed = errors.Join(errs...)
-	})
+	}
+	d.closed = errors.Join(errs...)
 	return d.closed
 }
 
