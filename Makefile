@@ -2,7 +2,7 @@
 # `make check` wants a C compiler for the race detector.
 
 GO      ?= go
-VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0-dev)
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || echo 0.1.0-dev+$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
 # raft and memberlist count into hashicorp/go-metrics with this tag; without it
 # they use a compatible older package. Both work.
 TAGS    := hashicorpmetrics
@@ -11,7 +11,7 @@ FUZZ    ?= 5s
 HOURS   ?= 1
 BENCH   ?= .
 
-.PHONY: all build test check fmt vet lint notices-check race fuzz bench faultclock show notices clean \
+.PHONY: all build test check proof fmt vet lint notices-check race fuzz bench faultclock show notices clean \
 	sim sim-ci sim-det sim-replay jepsen jepsen-ci jepsen-soak mutants soak-limit search
 
 all: build test
@@ -26,6 +26,9 @@ test:
 
 ## check: all that has to hold before a change lands; CI runs this
 check: fmt vet lint notices-check race
+
+## proof: new seeds of the simulator, the planted bugs, and faults on the real binary; about ten minutes
+proof: sim-ci mutants jepsen-ci
 
 ## fmt: gofmt, and gofumpt, which is stricter
 fmt:

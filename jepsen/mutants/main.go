@@ -79,6 +79,7 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
+	fmt.Printf("mutants: %d passed, %d failed\n", len(rows)-count(rows, row.missed), count(rows, row.missed))
 	if missed {
 		return errMissed
 	}

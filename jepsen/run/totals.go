@@ -121,6 +121,7 @@ func (t *totals) verdict(insist bool) error {
 			never = true
 		}
 	}
+	fmt.Printf("jepsen: %d passed, %d failed\n", t.runs-t.failed, t.failed)
 	if t.failed > 0 || never {
 		return errFailed
 	}

@@ -25,7 +25,6 @@ type trial struct {
 	pair       twin.Pair
 	second     bool // the oracle has not lost its way
 	snapshots  map[uint64][]disk.Kept
-	digests    map[string]bool // of snapshots that were compared
 	grants     grants
 	violations []check.Violation
 }

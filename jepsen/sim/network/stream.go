@@ -63,14 +63,14 @@ func renew(ch *chan struct{}) {
 
 // Read reads what has arrived.
 func (c *conn) Read(b []byte) (int, error) {
-	return c.loop(0, func(now time.Time) (int, error, time.Time) { return c.readLocked(b, now) })
+	return c.loop(0, func(now time.Time) (int, time.Time, error) { return c.readLocked(b, now) })
 }
 
 // Write sends a copy of b.
 func (c *conn) Write(b []byte) (sent int, err error) {
 	for len(b) > 0 {
 		part := b[:min(len(b), window)]
-		n, err := c.loop(1, func(now time.Time) (int, error, time.Time) { return c.writeLocked(part, now) })
+		n, err := c.loop(1, func(now time.Time) (int, time.Time, error) { return c.writeLocked(part, now) })
 		sent += n
 		if err != nil {
 			return sent, err
@@ -85,7 +85,7 @@ const again = syscall.EAGAIN
 
 // loop attempts something until it is done, this end is closed, or its deadline
 // has passed. An attempt that has to wait may say until when at most.
-func (c *conn) loop(kind int, attempt func(now time.Time) (int, error, time.Time)) (int, error) {
+func (c *conn) loop(kind int, attempt func(now time.Time) (int, time.Time, error)) (int, error) {
 	n := c.host.net
 	for {
 		n.mu.Lock()
@@ -94,7 +94,7 @@ func (c *conn) loop(kind int, attempt func(now time.Time) (int, error, time.Time
 			n.mu.Unlock()
 			return 0, err
 		}
-		done, err, until := attempt(now)
+		done, until, err := attempt(now)
 		if err != again {
 			n.mu.Unlock()
 			return done, err
@@ -139,17 +139,17 @@ func (c *conn) brokenLocked(kind int, now time.Time) error {
 	return nil
 }
 
-func (c *conn) readLocked(b []byte, now time.Time) (int, error, time.Time) {
+func (c *conn) readLocked(b []byte, now time.Time) (int, time.Time, error) {
 	p := c.in
 	if len(p.segments) == 0 || c.host.net.blockedLocked(p.link) {
-		return 0, again, time.Time{}
+		return 0, time.Time{}, again
 	}
 	head := &p.segments[0]
 	if now.Before(head.at) {
-		return 0, again, head.at
+		return 0, head.at, again
 	}
 	if head.end != nil {
-		return 0, head.end, time.Time{}
+		return 0, time.Time{}, head.end
 	}
 	n := copy(b, head.data)
 	if head.data = head.data[n:]; len(head.data) == 0 {
@@ -158,20 +158,20 @@ func (c *conn) readLocked(b []byte, now time.Time) (int, error, time.Time) {
 	if p.size -= n; p.size < window && p.size+n >= window {
 		renew(&p.moved)
 	}
-	return n, nil, time.Time{}
+	return n, time.Time{}, nil
 }
 
-func (c *conn) writeLocked(b []byte, now time.Time) (int, error, time.Time) {
+func (c *conn) writeLocked(b []byte, now time.Time) (int, time.Time, error) {
 	p := c.out
 	if p.deaf && c.hungUpLocked(now) {
-		return 0, syscall.EPIPE, time.Time{}
+		return 0, time.Time{}, syscall.EPIPE
 	}
 	if p.size >= window {
-		return 0, again, time.Time{}
+		return 0, time.Time{}, again
 	}
 	p.sendLocked(c.host.net, segment{data: slices.Clone(b)}, now)
 	p.size += len(b)
-	return len(b), nil, time.Time{}
+	return len(b), time.Time{}, nil
 }
 
 // hungUpLocked tells whether the end of the other direction has arrived.

@@ -39,7 +39,7 @@ func main() {
 	var s settings
 	flag.IntVar(&s.n, "n", 0, "how many seeds; 0: as many as fit into -for, or 1000")
 	flag.Uint64Var(&s.first, "first", 1, "the first seed")
-	flag.BoolVar(&s.fresh, "fresh", false, "begin at a seed that nobody has run yet, made of the time")
+	flag.BoolVar(&s.fresh, "fresh", false, "begin at a seed that nobody has run yet, made of the commit")
 	flag.BoolVar(&s.known, "known", true, "run the seeds of jepsen/sim/testdata/seeds.txt first")
 	flag.DurationVar(&s.last, "for", 0, "begin no further seed after so long")
 	flag.IntVar(&s.workers, "workers", 0, "processes at a time; default: one a core")

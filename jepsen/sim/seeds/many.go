@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +40,7 @@ func (s settings) many(ctx context.Context, r batch.Runner) (int, error) {
 	}
 	first, n := s.first, s.n
 	if s.fresh {
-		first = uint64(time.Now().UnixNano()) / 1000 % 1e12
+		first = freshSeed(ctx)
 	}
 	if n == 0 {
 		n = 1000
@@ -52,10 +54,24 @@ func (s settings) many(ctx context.Context, r batch.Runner) (int, error) {
 	}
 	r.Run(ctx, seeds, tell)
 	totals.Print(os.Stdout)
+	defer fmt.Printf("sim: %d passed, %d failed\n", totals.Seeds-len(totals.Failed), len(totals.Failed))
 	for _, p := range totals.Failed[:min(len(totals.Failed), shrunk)] {
 		s.shrinkOne(ctx, r, p)
 	}
 	return min(1, len(totals.Failed)), nil
+}
+
+// freshSeed returns where seeds begin that nobody has run before this commit: it
+// is made of the commit's hash, so that who runs the same commit meets the same
+// ones. Outside of a git checkout it is made of the time.
+func freshSeed(ctx context.Context) uint64 {
+	hash, err := exec.CommandContext(ctx, "git", "rev-parse", "HEAD").Output()
+	if err == nil && len(hash) > 10 {
+		if n, err := strconv.ParseUint(string(hash[:10]), 16, 64); err == nil {
+			return n
+		}
+	}
+	return uint64(time.Now().UnixNano()) / 1000 % 1e12
 }
 
 // runKnown runs the seeds that found something once.
