@@ -83,7 +83,8 @@ func (a *acquiring) left() time.Duration {
 // underOneID asks under one id until there is an answer. An id that is given
 // up for any other reason is cancelled, so that nothing comes of it later; also
 // one that was refused while another sending of it may still be on its way:
-// what refused it (no such limit) may have changed when that one arrives.
+// what refused it (no such limit) may have changed when that one arrives. Only
+// an id that another request has is left alone: what it holds is not ours.
 func (a *acquiring) underOneID(ctx context.Context) (*Lease, error) {
 	if a.id = a.r.ID; a.id == "" {
 		a.id = a.c.newID()
@@ -91,7 +92,7 @@ func (a *acquiring) underOneID(ctx context.Context) (*Lease, error) {
 	a.wait, a.astray = a.left(), false
 	grant, err := a.ask(ctx)
 	if err != nil {
-		if a.astray || asError(err).Effect != wire.EffectNone {
+		if !errors.Is(err, ErrIDReused) && (a.astray || asError(err).Effect != wire.EffectNone) {
 			a.c.cancelLater(a.id)
 		}
 		return nil, err

@@ -309,6 +309,32 @@ func TestRefusedAfterASendingWentAstray(t *testing.T) {
 	})
 }
 
+// An id that belongs to another request is not this call's to cancel, whatever
+// went astray: that would release the lease of whoever holds it.
+func TestReusedIDIsNotCancelled(t *testing.T) {
+	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
+		if _, err := c.Acquire(context.Background(), Request{ID: "job-1", Limits: Slots{"db": 1}}); err != nil {
+			t.Fatal(err)
+		}
+		first := true
+		f.setFault(func(_, path string) (before, after error) {
+			if path == "/v1/acquire" && first {
+				first = false
+				return errWire, nil
+			}
+			return nil, nil
+		})
+		_, err := c.Acquire(context.Background(), Request{ID: "job-1", Limits: Slots{"other": 1}})
+		if !errors.Is(err, ErrIDReused) {
+			t.Errorf("got %v", err)
+		}
+		synctest.Wait()
+		if f.held("db") != 1 {
+			t.Errorf("the requests were %q: the lease that has the id was released", f.requests())
+		}
+	})
+}
+
 func TestCloseEndsCallsAndLeases(t *testing.T) {
 	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
 		l := mustAcquire(t, c, db())

@@ -267,6 +267,8 @@ func (f *fakeCluster) try(q wire.AcquireRequest) (status int, out any, changed c
 	a, now := f.ids[q.ID], f.nowLocked()
 	slots, known := f.slots[q.Limits[0].Name]
 	switch {
+	case a.limit != q.Limits[0].Name:
+		return http.StatusConflict, wire.NewProblem(wire.CodeIDReused, "another request has this id"), nil, 0
 	case a.state == wire.StateEnded, a.state == wire.StateGranted && a.ttl > 0 && a.end <= now:
 		return http.StatusGone, wire.NewProblem(wire.CodeLeaseEnded, "it is over"), nil, 0
 	case a.state == wire.StateGranted:

@@ -38,6 +38,7 @@ func (s *State) begin(h command.Header) {
 	if h.Term > s.term {
 		s.term, s.termStart = h.Term, target
 	}
+	s.lookAgain()
 }
 
 func (s *State) end(result command.Result) Applied {

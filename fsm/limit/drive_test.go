@@ -199,7 +199,8 @@ func (d *drive) checkReads() {
 	if gotOK && !d.model.AnyDue(got) {
 		d.fail("nothing is due up to %v, when the state wants a tick", time.Duration(got))
 	}
-	if got, want := d.real.Busy(), d.model.Busy(); got != want {
+	atOnce := gotOK && got <= d.real.Time() // while a deleted limit is taken apart, say
+	if got, want := d.real.Busy(), d.model.Busy(); got != want && !(got && atOnce) {
 		d.fail("busy: %v, and %v by the oracle", got, want) // T4
 	}
 }

@@ -68,6 +68,21 @@ func (s *State) updateSettings(op *command.UpdateSettings) command.Result {
 
 // setRules brings a rules version into force. It never goes back.
 func (s *State) setRules(op *command.SetRules) command.Result {
-	s.rules = max(s.rules, op.Version)
+	old := s.rules
+	s.rules = max(old, op.Version)
+	if old < rules2 && s.rules >= rules2 {
+		s.barNameless()
+	}
 	return &command.Done{}
+}
+
+// barNameless tells those who wait for anonymous slots of limits that were made
+// numbered meanwhile, which version 1 of the rules left waiting (L11).
+func (s *State) barNameless() {
+	s.limits.ascend(pair{}, func(k pair, l *limitRow) bool {
+		if s.lines[k.a] != nil && s.refusesAnonymous(l) {
+			s.addJob(jobJudge, k.a)
+		}
+		return true
+	})
 }

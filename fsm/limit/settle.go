@@ -141,6 +141,19 @@ func (s *State) refreshReady() {
 	s.stale = s.stale[:0]
 }
 
+// lookAgain notes that the candidates of all limits that are marked still, by a
+// record that was cut short, are to be found again: they were looked for at that
+// record's instant, or not at all, but by a restored state at the instant of its
+// snapshot. Where the queue is settled next decay may have let others through.
+func (s *State) lookAgain() {
+	for limit := range s.marked { // in any order: looking changes nothing
+		if q := s.lines[limit]; !q.isStale {
+			q.isStale = true
+			s.stale = append(s.stale, limit)
+		}
+	}
+}
+
 // maxMoves is how often a waiter is moved before it is protected (A2).
 const maxMoves = 8
 
@@ -256,24 +269,37 @@ func (s *State) decayDue(limit uint64, q *line) int64 {
 		return never
 	}
 	gone := l.decayed(s.now).whole // not settled: a restored state must stay what it was
-	free := l.free() + gone
-	needed := never
-	kept := int64(0)
+	needed := s.neededOf(limit, q, l.free()+gone)
+	switch {
+	case needed <= 0:
+		return s.now // decay gave it this very instant, at which another event came first
+	case needed > l.held-gone:
+		return never
+	}
+	return l.gone(gone + needed)
+}
+
+// neededOf returns how many more slots of a limit, of which so many are free, let
+// somebody parked there stop lacking; never: there is nobody. Those who do not
+// lack are left out where the limit is marked: they will be looked at anyway.
+func (s *State) neededOf(limit uint64, q *line, free int64) int64 {
+	_, isMarked := s.marked[limit]
+	needed, kept := never, int64(0)
+	consider := func(n int64) {
+		if n > 0 || !isMarked {
+			needed = min(needed, n)
+		}
+	}
 	for _, r := range q.reserves {
-		if n := r.slots - (free - kept); n > 0 && n < needed && s.waiters.get(pair{r.age, 0}).park == limit {
-			needed = n
+		if s.waiters.get(pair{r.age, 0}).park == limit {
+			consider(r.slots - (free - kept))
 		}
 		if r.keeps {
 			kept += r.slots
 		}
 	}
 	if head := s.heads.first(limit); head != 0 {
-		if n := s.waiters.get(pair{head, 0}).of(limit) - (free - q.reserved); n > 0 {
-			needed = min(needed, n)
-		}
+		consider(s.waiters.get(pair{head, 0}).of(limit) - (free - q.reserved))
 	}
-	if needed > l.held-gone {
-		return never
-	}
-	return l.gone(gone + needed)
+	return needed
 }

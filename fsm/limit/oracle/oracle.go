@@ -153,7 +153,13 @@ func (m *Model) write(c command.Command) command.Result {
 	case *command.UpdateSettings:
 		return m.updateSettings(op)
 	case *command.SetRules:
+		bars := m.rules < budgeted && op.Version >= budgeted
 		m.rules = max(m.rules, op.Version)
+		for _, l := range m.limits {
+			if bars && m.barsNameless(l) {
+				m.queueJudging(l)
+			}
+		}
 		return &command.Done{}
 	}
 	return &command.Done{} // Genesis, Tick, Read, Verify: time has moved, which is all
