@@ -22,6 +22,7 @@ func (n *Network) Listen(node int, a Address) (l net.Listener, p net.PacketConn,
 // node's.
 func (n *Network) Pretend(node int) {
 	if r, ok := n.under.(*relays); ok {
-		r.owner = func(net.Conn) int { return node }
+		owner := func(net.Conn) int { return node }
+		r.owner.Store(&owner)
 	}
 }

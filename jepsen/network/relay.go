@@ -9,6 +9,7 @@ import (
 	"net"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +20,7 @@ import (
 type relays struct {
 	links   [][]*link
 	starter *thread
-	owner   func(c net.Conn) int // the place that dialled
+	owner   atomic.Pointer[func(net.Conn) int] // tells the place that dialled
 
 	mu     sync.Mutex
 	pids   map[int]int // of a node's process: the node
@@ -48,7 +49,8 @@ func openRelays(nodes int, links [][]*link) (*relays, error) {
 		return nil, err
 	}
 	r := &relays{links: links, starter: starter, pids: make(map[int]int), conns: make(map[net.Conn]bool)}
-	r.owner = r.dialled
+	owner := r.dialled
+	r.owner.Store(&owner)
 	r.nodes = make([]*relayed, nodes+1)
 	for i := 1; i <= nodes; i++ {
 		n, err := openRelayed()
@@ -95,10 +97,13 @@ func freeAddress() (string, error) {
 func (r *relays) serve(i int) {
 	n := r.nodes[i]
 	r.all.Go(func() { r.accept(n.listen[0], i, n.at.HTTP.Listen, func(net.Conn) int { return Callers }) })
-	r.all.Go(func() { r.accept(n.listen[1], i, n.at.Peer.Listen, func(c net.Conn) int { return r.owner(c) }) })
-	r.all.Go(func() { r.accept(n.listen[2], i, n.at.Gossip.Listen, func(c net.Conn) int { return r.owner(c) }) })
+	r.all.Go(func() { r.accept(n.listen[1], i, n.at.Peer.Listen, r.whose) })
+	r.all.Go(func() { r.accept(n.listen[2], i, n.at.Gossip.Listen, r.whose) })
 	r.all.Go(func() { r.passPackets(i) })
 }
+
+// whose returns the place that dialled.
+func (r *relays) whose(c net.Conn) int { return (*r.owner.Load())(c) }
 
 func (r *relays) accept(l net.Listener, to int, address string, who func(net.Conn) int) {
 	for {
