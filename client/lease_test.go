@@ -404,7 +404,7 @@ func TestRateGrantNeedsNoKeeping(t *testing.T) {
 // LIMITD_LONG asks for the longer parts.
 func exclusionSeeds() uint64 {
 	if os.Getenv("LIMITD_LONG") != "" {
-		return 300
+		return 60
 	}
 	return 20
 }

@@ -92,8 +92,9 @@ func join(b *blow) (func(), error) {
 	return func() {
 		b.remove(n)
 		n.leave()
-		_ = rest(context.Background(), time.Second)
-		b.remove(n) // where the leader took it in between the removal and its end
+		// A leader takes it in again for as long as nobody has heard of its end.
+		_ = rest(context.Background(), rumourDelay+2*time.Second)
+		b.remove(n)
 	}, nil
 }
 
