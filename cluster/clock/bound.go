@@ -1,7 +1,7 @@
 package clock
 
-// Bound is a lower bound of cluster time: the largest offset of the last
-// second (Window) among the records of the newest term that was heeded, or of the
+// Bound is a lower bound of cluster time: the largest offset of the last ten
+// seconds among the records of the newest term that was heeded, or of the
 // newest record where the window holds none. The zero value knows nothing.
 // It is not safe for concurrent use.
 //

@@ -25,12 +25,9 @@ type Source interface {
 	Wall() int64
 }
 
-// Window is how long, in ns, an offset counts (semantics.md T2). A new leader
-// whose clock is fast may be ahead of one whose clock was slow by the difference
-// of their rates over a window: with one second and a hundredth that is 10 ms,
-// which is what the holders' margin has beyond a hundredth of the TTL. A busy
-// cluster has a record a second at least, so hardly ever is there none in it.
-const Window = int64(1e9)
+// Window is how long, in ns, an offset counts: it bounds what differing clock
+// rates can add up to (semantics.md T2).
+const Window = int64(10e9)
 
 // Leading is the clock of one leader in one term.
 type Leading struct{ offset int64 }

@@ -59,7 +59,7 @@ type seen struct {
 
 // clockWindow is for how long a node takes what it heard of cluster time for
 // true, by its own clock (T2).
-const clockWindow = time.Second
+const clockWindow = 10 * time.Second
 
 // tolerance is how much faster than real time cluster time may seem to run. A
 // new leader whose clock is fast goes on from what it heard up to a window ago

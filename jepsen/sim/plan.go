@@ -99,9 +99,11 @@ func between(dice *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(dice.Int64N(int64(most-least)))
 }
 
-// clockError bounds how far the rates of clocks are off, by either sign: two
-// clocks differ by nearly the hundredth that the safety contract allows.
-const clockError = 0.0045
+// clockError bounds how far the rates of clocks are off, by either sign. A lease
+// of one second has a margin of 20 ms; in it the cluster's time can gain the
+// error for 21 s (twice over the window of T2, once over the lease), and its
+// holder lose it for one.
+const clockError = 0.0008
 
 // run describes the run for the history.
 func (p Plan) run() history.Run {

@@ -11,7 +11,7 @@ import (
 )
 
 // window is how long an offset counts (T2).
-const window = int64(1e9)
+const window = int64(10e9)
 
 // judgeTime recomputes for every term the clock that T2 gives its leader: from
 // what that process had applied before the first record of its term, and when.
