@@ -30,8 +30,10 @@
 // a sleeping machine nor a corrected clock makes a lease look younger. A grant
 // that cannot be dated so is renewed before Acquire returns it: where the
 // program chose the id, and another process may have sent it first; where
-// waited exceeds the TTL; where the end computed has passed. So the rates of two
-// machines' clocks may differ by a hundredth.
+// waited exceeds the TTL; where the end computed has passed. The rates of two
+// machines' clocks may differ by 0.87 % for a TTL of a minute, by 0.18 % for one of
+// a second: what the margin allows over the TTL and the ten seconds for which a
+// node takes what it heard of the cluster's time for good.
 //
 // With the default TTL of 60 s that is 0.61 s before the cluster can grant
 // again, if every renewal since the last 60 s failed. Renewals are sent a third
