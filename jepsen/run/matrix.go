@@ -38,9 +38,9 @@ func matrix() []plan {
 func short() []plan {
 	return []plan{
 		{workload: "mixed", nemesis: "kill,pause,partition", time: 30 * time.Second},
-		{workload: "leases", nemesis: "clock", time: 20 * time.Second},
-		{workload: "semaphore", nemesis: "disk", time: 50 * time.Second, store: "wal"},
-		{workload: "queue", nemesis: "membership", time: 25 * time.Second},
+		{workload: "leases", nemesis: "clock", time: 20 * time.Second, callers: 32},
+		{workload: "semaphore", nemesis: "disk", time: 50 * time.Second, store: "wal", callers: 24},
+		{workload: "queue", nemesis: "membership", time: 25 * time.Second, callers: 32},
 	}
 }
 
