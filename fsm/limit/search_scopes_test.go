@@ -17,7 +17,7 @@ func scopes(full bool) (list []scope) {
 		return list
 	}
 	list = append(list, one(3, 3), two(1, 1, 3), ring(3), counted(3), followed(3), followedTwo(3), interest(3), decay(3))
-	list = append(list, one(1, 4), one(1, 5), one(2, 4), one(2, 5), one(3, 4), followedRing(3), followedDecay(2))
+	list = append(list, one(1, 4), one(1, 5), one(2, 4), one(2, 5), one(3, 4), followedRing(3), followedDecay(2), ring(4), two(2, 2, 3), two(3, 1, 3))
 	return append(list, two(2, 1, 3), two(1, 1, 4), one(3, 5), two(2, 1, 4), followedDecay(3))
 }
 
@@ -26,9 +26,9 @@ func one(slots, waiters int) scope {
 	s := scope{
 		name:   fmt.Sprintf("1 limit of %d, %d waiters", slots, waiters),
 		limits: []string{fmt.Sprintf("a slots=%d", slots)}, held: []string{"a=1"}, callers: []string{"a=1"},
-		waiters: waiters, parted: 2, ways: waiters < 4, resize: [2]int64{int64(max(1, slots-1)), int64(slots + 1)}, toggle: slots == 1 && waiters < 4,
+		waiters: waiters, parted: 2, ways: true, resize: [2]int64{int64(max(1, slots-1)), int64(slots + 1)}, toggle: slots == 1,
 	}
-	if waiters > 3 {
+	if waiters > 4 {
 		s.parted = 1
 	}
 	if slots > 1 {
@@ -45,29 +45,28 @@ func two(a, b, waiters int) scope {
 	s := scope{
 		name:   fmt.Sprintf("2 limits of %d and %d, %d waiters", a, b, waiters),
 		limits: []string{fmt.Sprintf("a slots=%d", a), fmt.Sprintf("b slots=%d", b)}, held: []string{"a=1"},
-		callers: []string{"a=1", "b=1", "a=1 b=1"}, waiters: waiters, parted: 2,
+		callers: []string{"a=1", "b=1", "a=1 b=1"}, waiters: waiters, parted: 2, ways: true,
 	}
 	if a > 1 {
 		s.callers = append(s.callers, "a=2 b=1")
 	}
-	switch {
-	case a*b*waiters > 6:
-		s.parted = 0
-	case a*b*waiters > 3:
+	s.resize = [2]int64{1, int64(max(2, a))}
+	if a > 1 && waiters > 3 {
 		s.parted = 1
-	}
-	if a*b*waiters < 4 {
-		s.resize = [2]int64{1, int64(max(2, a))}
 	}
 	return s
 }
 
 // ring is three limits, each of which is wanted with the next.
 func ring(waiters int) scope {
-	return scope{
+	s := scope{
 		name: fmt.Sprintf("a ring of 3 limits, %d waiters", waiters), limits: []string{"a slots=1", "b slots=1", "c slots=1"}, held: []string{"a=1"},
-		callers: []string{"a=1 b=1", "b=1 c=1", "c=1 a=1"}, waiters: waiters, parted: 2,
+		callers: []string{"a=1 b=1", "b=1 c=1", "c=1 a=1"}, waiters: waiters, parted: 2, ways: true,
 	}
+	if waiters < 4 {
+		s.resize = [2]int64{1, 2}
+	}
+	return s
 }
 
 // counted counts the moves, to the eighth.
@@ -109,6 +108,7 @@ func followedTwo(waiters int) scope {
 func followedRing(waiters int) scope {
 	s := ring(waiters)
 	s.name, s.tag, s.parted = fmt.Sprintf("a ring of 3 limits in time, %d waiters, one followed", waiters), true, 0
+	s.resize = [2]int64{}
 	return timed(s)
 }
 
