@@ -18,11 +18,14 @@ type bench struct {
 	now   int64
 }
 
-func newBench(tb testing.TB) *bench {
+func newBench(tb testing.TB) *bench { return newBenchUnder(limit.Rules, tb) }
+
+// newBenchUnder is newBench under an older rules version.
+func newBenchUnder(rules uint64, tb testing.TB) *bench {
 	b := &bench{state: limit.New()}
 	settings := command.DefaultSettings()
 	settings.MaxRemembered, settings.MaxWaiters, settings.MaxLeases = 100_000_000, 4_000_000, 10_000_000
-	if _, ok := b.apply("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: limit.Rules}).(*command.Done); !ok {
+	if _, ok := b.apply("", &command.Genesis{ClusterID: [16]byte{1}, Settings: settings, Rules: rules}).(*command.Done); !ok {
 		tb.Fatal("genesis refused")
 	}
 	return b

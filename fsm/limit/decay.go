@@ -61,16 +61,20 @@ func (l *limitRow) gone(k int64) int64 {
 func (l *limitRow) occupiedAt(t int64) int64 { return l.held - l.decayed(t).whole }
 
 // settle makes l's holdings what decay has left of them by now.
-func (s *State) settle(l *limitRow) {
-	if !l.decays() || l.held == 0 || s.now <= l.since {
+func (s *State) settle(l *limitRow) { s.settleAt(l, s.now) }
+
+// settleAt makes l's holdings what decay has left of them by the instant t, which
+// is now or past.
+func (s *State) settleAt(l *limitRow, t int64) {
+	if !l.decays() || l.held == 0 || t <= l.since {
 		return
 	}
-	d := l.decayed(s.now)
+	d := l.decayed(t)
 	if d.whole == 0 {
 		return
 	}
 	s.consume(l, d.whole)
-	l.since, l.frac = s.now, d.frac
+	l.since, l.frac = t, d.frac
 	s.watchOldest(l)
 	if q := s.lines[l.seq]; q != nil && q.due <= s.now {
 		s.mark(l.seq) // what fell due at this instant must not be forgotten with the holdings that are gone

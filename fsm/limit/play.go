@@ -91,6 +91,14 @@ func (s *State) spend() bool {
 	return true
 }
 
+// touches takes what it costs that an event or examination concerns so many
+// limits: a unit for each, of which spend took the first.
+func (s *State) touches(limits int) {
+	if s.rules >= rules2 {
+		s.record.budget -= min(s.record.budget, max(0, limits-1))
+	}
+}
+
 // nextEvent returns what falls due first; of events at one instant, frees (of
 // these what has decayed) come before protection, that before deadlines, lapses
 // and forgetting.
@@ -187,11 +195,13 @@ func (s *State) nextOldest() int64 {
 	return never
 }
 
-// takeOldest takes the first of several holdings that decay has used up.
+// takeOldest takes the first of several holdings that decay has used up. It
+// takes no others with it, of which there may be many where version 1 of the
+// rules, to which that was no event, was in force when they went.
 func (s *State) takeOldest() {
 	p, _ := s.oldests.min()
 	l := s.limit(p.b)
-	s.settle(l)
+	s.settleAt(l, int64(p.a))
 	s.mark(l.seq)
 }
 

@@ -91,8 +91,8 @@ func (m *Model) consume(l *limit, n int64) {
 }
 
 // budgeted is the rules version since which it is an event that decay has taken
-// the oldest of several holdings, and since which anonymous slots are given back
-// by jobs.
+// the oldest of several holdings, since which anonymous slots are given back by
+// jobs, and what concerns several limits counts for each of them.
 const budgeted = 2
 
 // oldestGoes returns when the next such event of l is due; false: there is none.

@@ -35,6 +35,7 @@ func (m *Model) held(token uint64) *lease {
 // finish ends s, and gives back what is left of its slots. Where it ended by
 // its time, the limit's grace keeps them a moment longer (S6).
 func (m *Model) finish(s *lease, how command.Reason) {
+	m.touches(len(s.shares))
 	m.leases = slices.DeleteFunc(m.leases, func(o *lease) bool { return o == s })
 	for _, w := range s.shares {
 		m.decay(w.limit)

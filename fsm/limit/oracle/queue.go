@@ -167,6 +167,7 @@ func (m *Model) chosen() *waiter {
 
 // examine grants x, or parks it where it lacks now.
 func (m *Model) examine(x *waiter) {
+	m.touches(len(x.wants))
 	if x.prot > 0 {
 		m.stage(x)
 	}
@@ -188,6 +189,7 @@ func (m *Model) examine(x *waiter) {
 
 // protect takes x out of its line and reserves what it wants.
 func (m *Model) protect(x *waiter) {
+	m.touches(len(x.wants))
 	m.protections++
 	x.prot, x.first = m.protections, false
 	m.stage(x)
