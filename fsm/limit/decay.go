@@ -76,8 +76,8 @@ func (s *State) settleAt(l *limitRow, t int64) {
 	s.consume(l, d.whole)
 	l.since, l.frac = t, d.frac
 	s.watchOldest(l)
-	if q := s.lines[l.seq]; q != nil && q.due <= s.now {
-		s.mark(l.seq) // what fell due at this instant must not be forgotten with the holdings that are gone
+	if q := s.lines[l.seq]; q != nil && q.due <= s.now && s.rules < rules2 {
+		s.mark(l.seq) // version 1 does here what is an event of its own, and is to come, since version 2
 	}
 	if d.empty {
 		s.ranEmpty(l, d)
