@@ -127,13 +127,14 @@ func (s *State) consume(l *limitRow, slots int64) {
 // holding, where others are behind it. That is an event, so that what decays
 // unseen is taken holding by holding within the budgets of records (T5). The
 // last holding needs none: whoever looks finds what is left of it. So a limit
-// with rate grants alone, which share a holding, has no such events.
+// with rate grants alone, which share a holding, has no such events. Only in grace
+// it has one, or the end of its grace would still be to come.
 //
 // The instant does not depend on when the limit was settled: a restored state
 // finds the same.
 func (s *State) watchOldest(l *limitRow) {
 	end := int64(0)
-	if l.holdings > 1 && l.decays() && !l.deleted {
+	if (l.holdings > 1 || l.inGrace > 0) && l.decays() && !l.deleted {
 		_, h := s.oldest(l.seq)
 		end = l.gone(h.slots)
 	}

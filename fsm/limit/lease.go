@@ -36,6 +36,8 @@ func (s *State) keepInGrace(l *limitRow, token uint64, freeAt int64) {
 	l.sample(s.now - h.granted)
 	h.kind, h.freeAt = HolderGrace, freeAt
 	s.graces.Set(graceEnd{freeAt, token, l.seq})
+	l.inGrace++
+	s.watchOldest(l)
 }
 
 // release gives a grant's slots back, or cancels a wait (S4).

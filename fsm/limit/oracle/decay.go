@@ -74,7 +74,7 @@ func decayed(gone *big.Rat, r command.Rate, ns int64) *big.Rat {
 func floor(r *big.Rat) *big.Int { return new(big.Int).Div(r.Num(), r.Denom()) }
 
 // consume takes n whole slots of the oldest holdings. That decay took the oldest
-// of several is an event, which may come only after it was seen.
+// of several, or one in grace, is an event, which may come only after it was seen.
 func (m *Model) consume(l *limit, n int64) {
 	for n > 0 {
 		h := l.holdings[0]
@@ -83,7 +83,7 @@ func (m *Model) consume(l *limit, n int64) {
 		n -= part
 		if h.slots == 0 {
 			l.holdings = l.holdings[1:]
-			if m.rules >= budgeted && len(l.holdings) > 0 {
+			if m.rules >= budgeted && (len(l.holdings) > 0 || h.kind == inGrace) {
 				l.owed++
 			}
 		}
@@ -103,7 +103,7 @@ func (m *Model) oldestGoes(l *limit) (due int64, ok bool) {
 		return 0, false
 	case l.owed > 0:
 		return m.time, true
-	case len(l.holdings) < 2:
+	case len(l.holdings) == 0 || len(l.holdings) == 1 && l.holdings[0].kind != inGrace:
 		return 0, false
 	}
 	return l.decayedBy(l.holdings[0].slots)
