@@ -113,6 +113,24 @@ func (b *bench) waitBehindBarred() {
 	}
 }
 
+// TestDecayedGrace: once the slots in grace have decayed nobody ticks for its end
+// (S6).
+func TestDecayedGrace(t *testing.T) {
+	rate, err := command.ParseRate("1/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBulk(t, command.LimitSettings{Slots: 2, Active: true, Rate: rate, Grace: 5e9})
+	b.play("m", &command.Acquire{Entries: []command.Entry{{Name: "db", Slots: 2}}, TTL: 1e9})
+	for _, want := range []int64{2e9, 7e9, 0} { // its end, that of its grace, none
+		if due, _ := b.state.NextDue(); due != want && (want > 0 || due < 60e9) {
+			t.Errorf("at %v a tick is due at %v, want %v", b.state.Time(), due, want)
+		}
+		b.now += 1e9
+		b.play("", &command.Tick{})
+	}
+}
+
 // TestUnseenRateGrants: what a rate limit alone has granted is one holding,
 // whose decay is no event: nothing is to be played.
 func TestUnseenRateGrants(t *testing.T) {

@@ -116,6 +116,16 @@ func (m *Model) takeOldest(l *limit) {
 	l.marked = true
 }
 
+// look brings l to the present where an event or an examination concerns it. The
+// first rules took with it the decay by which somebody profits at that instant,
+// which is an event of its own since, and is to come.
+func (m *Model) look(l *limit) {
+	if due, ok := m.profitsAt(l); ok && due == m.time && m.rules < budgeted {
+		l.marked = true
+	}
+	m.decay(l)
+}
+
 // decayedBy returns the first nanosecond at which need whole slots of l, which
 // is at the present time, have decayed; false: not within the range of time.
 func (l *limit) decayedBy(need int64) (int64, bool) {
@@ -142,7 +152,7 @@ func (l *limit) held() int64 {
 // drop gives back what is left of h, and marks the limit. The oldest holding
 // takes with it the part of it that has decayed.
 func (m *Model) drop(l *limit, h *holding) {
-	m.decay(l)
+	m.look(l)
 	i := slices.Index(l.holdings, h)
 	if i < 0 {
 		return // decayed to the end

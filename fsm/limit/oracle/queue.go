@@ -171,6 +171,11 @@ func (m *Model) examine(x *waiter) {
 	if x.prot > 0 {
 		m.stage(x)
 	}
+	for _, w := range x.wants {
+		if w.limit.enforcing() && w.n > 0 {
+			m.look(w.limit)
+		}
+	}
 	to := m.lacking(x)
 	switch {
 	case to == nil:
