@@ -100,8 +100,12 @@ func newDriveUnder(rules uint64, t reporter) *drive {
 func (d *drive) run(seeds []uint64) {
 	d.dice.Rand = rand.New(rand.NewPCG(seeds[0], 0))
 	d.dice.queue, d.dice.even = d.dice.chance(50), d.dice.chance(50)
+	shared := d.dice.rate() // of even runs: what several limits are asked for decays there alike
 	for _, name := range limitNames() {
 		set := d.dice.limitSettings()
+		if d.dice.even && !set.Numbered && d.dice.chance(60) {
+			set.Rate = shared
+		}
 		if d.dice.queue {
 			set = command.LimitSettings{Slots: d.dice.pick(1, 2, 2, 3), Active: true, Rate: set.Rate}
 		}
