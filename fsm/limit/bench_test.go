@@ -38,6 +38,15 @@ func (b *bench) apply(id string, op command.Op) command.Result {
 	return b.state.Apply(b.index, 1, command.Command{Header: h, Op: op}).Result
 }
 
+// cost is apply, and what it took of the processor. It locks the goroutine to its
+// thread, for good.
+func (b *bench) cost(id string, op command.Op) (command.Result, time.Duration) {
+	runtime.LockOSThread()
+	start := cpuTime()
+	result := b.apply(id, op)
+	return result, cpuTime() - start
+}
+
 func (b *bench) limit(name string, slots int64) {
 	b.apply("", &command.PutLimit{Name: name, Settings: command.LimitSettings{Slots: slots, Active: true}})
 }
@@ -127,7 +136,7 @@ func BenchmarkRateGrant(b *testing.B) {
 }
 
 // BenchmarkExpireAtOnce: so many leases that end at one instant, by the lease.
-// The metric max-ms is the longest that one record took.
+// The metric max-ms is the most that one record took of the processor.
 func BenchmarkExpireAtOnce(b *testing.B) {
 	sizes(b, "leases", func(b *testing.B, size int) {
 		var longest time.Duration
@@ -142,9 +151,8 @@ func BenchmarkExpireAtOnce(b *testing.B) {
 			runtime.GC()
 			b.StartTimer()
 			for s.state.Counts().Leases > 0 {
-				start := time.Now()
-				s.apply("", &command.Tick{})
-				longest = max(longest, time.Since(start))
+				_, took := s.cost("", &command.Tick{})
+				longest = max(longest, took)
 			}
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size), "ns/lease")

@@ -127,7 +127,7 @@ func (s *State) nextDuty() event {
 	if g, ok := s.graces.Min(); ok {
 		consider(event{due: g.at, play: (*State).endFirstGrace})
 	}
-	if p, ok := s.decays.min(); ok {
+	if p, ok := s.nextDecay(); ok {
 		consider(event{due: int64(p.a), play: (*State).playDecay})
 	}
 	if p, ok := s.firsts.min(); ok {
@@ -140,6 +140,24 @@ func (s *State) nextDuty() event {
 		consider(event{due: max(int64(p.a), s.termStart+graceOfTerm), play: (*State).lapseFirst})
 	}
 	return first
+}
+
+// nextDecay returns the limit where decay lets somebody through next, behind when.
+// Since rules version 2 that is no event where the limit is marked, at this very
+// instant, already: it will be looked at anyway.
+func (s *State) nextDecay() (p pair, ok bool) {
+	for {
+		p, ok = s.decays.min()
+		if _, isMarked := s.marked[p.b]; !ok || !isMarked || int64(p.a) > s.now || s.rules < rules2 {
+			return p, ok
+		}
+		s.dropDecay(p)
+	}
+}
+
+func (s *State) dropDecay(p pair) {
+	s.decays.remove(p.a, p.b)
+	s.lines[p.b].due = never
 }
 
 // nextHousekeeping returns what is to be forgotten first: it can wait for a
@@ -208,8 +226,7 @@ func (s *State) takeOldest() {
 // playDecay marks the limit where decay may have let somebody through.
 func (s *State) playDecay() {
 	p, _ := s.decays.min()
-	s.decays.remove(p.a, p.b)
-	s.lines[p.b].due = never
+	s.dropDecay(p)
 	s.mark(p.b)
 }
 
