@@ -25,7 +25,7 @@ func (s *State) Apply(index, term uint64, c command.Command) Applied {
 		s.noteForgotten()
 		result = s.command(c)
 		if s.runJobs() {
-			s.drain()
+			s.settleQueue()
 		}
 	}
 	return s.end(result)

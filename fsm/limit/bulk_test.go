@@ -135,6 +135,39 @@ func bulkExpiry(t *testing.T, later int64) {
 	}
 }
 
+// TestBulkWide: what concerns many limits counts for each of them, so that leases
+// and waiters of 64 limits make no record longer than others do (T5). Nobody is
+// granted or told but within the budgets.
+func TestBulkWide(t *testing.T) {
+	const n, width = 200, 64
+	b := newBulk(t, command.LimitSettings{})
+	wide := &command.Acquire{Linger: 60e9}
+	for i := range width {
+		name := fmt.Sprint("wide", i)
+		b.play("", &command.PutLimit{Name: name, Settings: command.LimitSettings{Slots: n, Active: true}})
+		wide.Entries = append(wide.Entries, command.Entry{Name: name, Slots: 1})
+	}
+	for i := range 3 * n { // these are granted at once, wait to be, and wait in vain
+		op := *wide
+		op.Wait = []int64{0, 3600e9, 25e9}[i/n]
+		b.play(fmt.Sprint("wide", i), &op)
+	}
+	for _, later := range []int64{25e9, 5e9, 30e9} { // the ends of the last, of the first, of the others
+		b.now += later
+		for again := true; again; {
+			before, told := b.state.Counts(), len(b.outcomes)
+			_, again = b.play("", &command.Tick{}).(*command.NotRun)
+			done := max(before.Leases-b.state.Counts().Leases, len(b.outcomes)-told)
+			if done > 4096/width+1 || again && done < 4096/width/3 {
+				t.Errorf("one record ended or granted %d", done)
+			}
+		}
+	}
+	if left := b.state.Counts(); left.Leases+left.Waiters+left.Holdings != 0 || len(b.outcomes) != 2*n {
+		t.Errorf("%d were granted or told, and left: %+v", len(b.outcomes), left)
+	}
+}
+
 // TestBulkResize: one change lets many through, over two records, in order (L7).
 func TestBulkResize(t *testing.T) {
 	b := newBulk(t, command.LimitSettings{Slots: 1, Active: true})

@@ -61,19 +61,23 @@ func (l *limitRow) gone(k int64) int64 {
 func (l *limitRow) occupiedAt(t int64) int64 { return l.held - l.decayed(t).whole }
 
 // settle makes l's holdings what decay has left of them by now.
-func (s *State) settle(l *limitRow) {
-	if !l.decays() || l.held == 0 || s.now <= l.since {
+func (s *State) settle(l *limitRow) { s.settleAt(l, s.now) }
+
+// settleAt makes l's holdings what decay has left of them by the instant t, which
+// is now or past.
+func (s *State) settleAt(l *limitRow, t int64) {
+	if !l.decays() || l.held == 0 || t <= l.since {
 		return
 	}
-	d := l.decayed(s.now)
+	d := l.decayed(t)
 	if d.whole == 0 {
 		return
 	}
 	s.consume(l, d.whole)
-	l.since, l.frac = s.now, d.frac
+	l.since, l.frac = t, d.frac
 	s.watchOldest(l)
-	if q := s.lines[l.seq]; q != nil && q.due <= s.now {
-		s.mark(l.seq) // what fell due at this instant must not be forgotten with the holdings that are gone
+	if q := s.lines[l.seq]; q != nil && q.due <= s.now && s.rules < rules2 {
+		s.mark(l.seq) // version 1 does here what is an event of its own, and is to come, since version 2
 	}
 	if d.empty {
 		s.ranEmpty(l, d)
@@ -123,13 +127,14 @@ func (s *State) consume(l *limitRow, slots int64) {
 // holding, where others are behind it. That is an event, so that what decays
 // unseen is taken holding by holding within the budgets of records (T5). The
 // last holding needs none: whoever looks finds what is left of it. So a limit
-// with rate grants alone, which share a holding, has no such events.
+// with rate grants alone, which share a holding, has no such events. Only in grace
+// it has one, or the end of its grace would still be to come.
 //
 // The instant does not depend on when the limit was settled: a restored state
 // finds the same.
 func (s *State) watchOldest(l *limitRow) {
 	end := int64(0)
-	if l.holdings > 1 && l.decays() && !l.deleted {
+	if (l.holdings > 1 || l.inGrace > 0) && l.decays() && !l.deleted {
 		_, h := s.oldest(l.seq)
 		end = l.gone(h.slots)
 	}

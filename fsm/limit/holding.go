@@ -107,6 +107,7 @@ func (s *State) dropHolding(l *limitRow, token uint64, h *holding) {
 	switch h.kind {
 	case HolderGrace:
 		s.graces.Delete(graceEnd{h.freeAt, token, l.seq})
+		l.inGrace--
 	case HolderAnonymous:
 		s.nameless.remove(l.seq, token)
 	}

@@ -73,6 +73,7 @@ func (s *State) doItem(j *job) {
 	switch j.kind {
 	case jobJudge:
 		w := s.waiter(j.from)
+		s.touches(len(w.demand.wants))
 		if p := s.judge(&w.demand); p != nil {
 			s.endWait(w, p)
 		}

@@ -5,6 +5,7 @@ import "github.com/limitd/limitd/fsm/command"
 // endLease ends a lease once and for all (E5): by release, by expiry, by force.
 func (s *State) endLease(token uint64, how requestState) {
 	x := s.leases.get(pair{token, 0})
+	s.touches(len(x.grants))
 	for _, g := range x.grants {
 		l := s.limit(g.limit)
 		if l == nil {
@@ -35,6 +36,8 @@ func (s *State) keepInGrace(l *limitRow, token uint64, freeAt int64) {
 	l.sample(s.now - h.granted)
 	h.kind, h.freeAt = HolderGrace, freeAt
 	s.graces.Set(graceEnd{freeAt, token, l.seq})
+	l.inGrace++
+	s.watchOldest(l)
 }
 
 // release gives a grant's slots back, or cancels a wait (S4).

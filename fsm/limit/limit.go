@@ -27,13 +27,14 @@ import (
 
 // Rules is the newest rules version that this package knows (semantics.md T8).
 // Version 2 budgets what version 1 did in one record whatever it was: the decay
-// of many holdings, and the giving back of many anonymous ones.
+// of many holdings, the giving back of many anonymous ones, and what concerns
+// many limits at once.
 const Rules = rules2
 
 const rules2 = 2
 
 // budget is how many events, examinations and items of bulk effects one record
-// may play (semantics.md T5).
+// may play (semantics.md T5); one that concerns several limits counts for each.
 const budget = 4096
 
 // State is the replicated state. It is not safe for concurrent use, except

@@ -91,6 +91,14 @@ func (s *State) spend() bool {
 	return true
 }
 
+// touches takes what it costs that an event or examination concerns so many
+// limits: a unit for each, of which spend took the first.
+func (s *State) touches(limits int) {
+	if s.rules >= rules2 {
+		s.record.budget -= min(s.record.budget, max(0, limits-1))
+	}
+}
+
 // nextEvent returns what falls due first; of events at one instant, frees (of
 // these what has decayed) come before protection, that before deadlines, lapses
 // and forgetting.
@@ -119,7 +127,7 @@ func (s *State) nextDuty() event {
 	if g, ok := s.graces.Min(); ok {
 		consider(event{due: g.at, play: (*State).endFirstGrace})
 	}
-	if p, ok := s.decays.min(); ok {
+	if p, ok := s.nextDecay(); ok {
 		consider(event{due: int64(p.a), play: (*State).playDecay})
 	}
 	if p, ok := s.firsts.min(); ok {
@@ -132,6 +140,24 @@ func (s *State) nextDuty() event {
 		consider(event{due: max(int64(p.a), s.termStart+graceOfTerm), play: (*State).lapseFirst})
 	}
 	return first
+}
+
+// nextDecay returns the limit where decay lets somebody through next, behind when.
+// Since rules version 2 that is no event where the limit is marked, at this very
+// instant, already: it will be looked at anyway.
+func (s *State) nextDecay() (p pair, ok bool) {
+	for {
+		p, ok = s.decays.min()
+		if _, isMarked := s.marked[p.b]; !ok || !isMarked || int64(p.a) > s.now || s.rules < rules2 {
+			return p, ok
+		}
+		s.dropDecay(p)
+	}
+}
+
+func (s *State) dropDecay(p pair) {
+	s.decays.remove(p.a, p.b)
+	s.lines[p.b].due = never
 }
 
 // nextHousekeeping returns what is to be forgotten first: it can wait for a
@@ -187,19 +213,20 @@ func (s *State) nextOldest() int64 {
 	return never
 }
 
-// takeOldest takes the first of several holdings that decay has used up.
+// takeOldest takes the first of several holdings that decay has used up. It
+// takes no others with it, of which there may be many where version 1 of the
+// rules, to which that was no event, was in force when they went.
 func (s *State) takeOldest() {
 	p, _ := s.oldests.min()
 	l := s.limit(p.b)
-	s.settle(l)
+	s.settleAt(l, int64(p.a))
 	s.mark(l.seq)
 }
 
 // playDecay marks the limit where decay may have let somebody through.
 func (s *State) playDecay() {
 	p, _ := s.decays.min()
-	s.decays.remove(p.a, p.b)
-	s.lines[p.b].due = never
+	s.dropDecay(p)
 	s.mark(p.b)
 }
 

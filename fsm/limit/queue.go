@@ -25,6 +25,7 @@ type line struct {
 	waiting  int64 // waiters that name it
 	reserved int64 // slots kept for protected waiters
 	reserves []reservation
+	parked   int    // of these, how many are of waiters parked here
 	first    uint64 // the waiter whose patience runs here
 	due      int64  // when decay may let somebody through; never
 	isStale  bool
@@ -32,12 +33,39 @@ type line struct {
 }
 
 // reservation is a protected, attached waiter that names a limit, in the order
-// of protection. One that is not staged keeps nothing on decaying limits.
+// of protection. One that is not staged keeps nothing on decaying limits. What is
+// asked of many of them at once is kept here: it takes no look-up.
 type reservation struct {
-	age   uint64
-	place uint64 // the waiter's protection
-	slots int64
-	keeps bool
+	age    uint64
+	place  uint64 // the waiter's protection
+	slots  int64
+	keeps  bool
+	parked bool // the waiter is parked on this limit
+}
+
+// find returns where the reservation of that place is, or would be.
+func (q *line) find(place uint64) (at int, ok bool) {
+	return slices.BinarySearchFunc(q.reserves, place, func(r reservation, place uint64) int {
+		return cmp.Compare(r.place, place)
+	})
+}
+
+// reservedBefore is what is kept for those protected before the given place.
+func (q *line) reservedBefore(place uint64) (slots int64) {
+	at, _ := q.find(place)
+	if at > len(q.reserves)/2 {
+		return q.reserved - keptFor(q.reserves[at:])
+	}
+	return keptFor(q.reserves[:at])
+}
+
+func keptFor(list []reservation) (slots int64) {
+	for _, r := range list {
+		if r.keeps {
+			slots += r.slots
+		}
+	}
+	return slots
 }
 
 func newQueue() queue {
@@ -198,13 +226,36 @@ func (s *State) movePark(w *waiter, to uint64) {
 	s.touch(from)
 	s.touch(to)
 	if w.group == 0 {
-		w.park = to
+		s.parkProtected(w, to)
 		return
 	}
 	oldest := s.members.first(w.group)
 	s.heads.remove(from, oldest)
 	s.heads.add(to, oldest)
 	s.groups.own(pair{w.group, 0}, s.epoch).park = to
+}
+
+// parkProtected parks w, which is protected and attached, on another limit.
+func (s *State) parkProtected(w *waiter, to uint64) {
+	for _, limit := range [...]uint64{w.park, to} {
+		q := s.lines[limit]
+		if at, ok := q.find(w.protection); ok {
+			q.setParked(at, limit == to)
+		}
+	}
+	w.park = to
+}
+
+// setParked notes whether a reservation's waiter is parked on this limit.
+func (q *line) setParked(at int, parked bool) {
+	r := &q.reserves[at]
+	switch {
+	case parked && !r.parked:
+		q.parked++
+	case !parked && r.parked:
+		q.parked--
+	}
+	r.parked = parked
 }
 
 // demandKey is equal for equal demands: the same slots of the same limits.
@@ -222,6 +273,7 @@ func demandKey(wants []want) string {
 // protect reserves for w: it leaves the parked order, and others use what it
 // leaves (A2).
 func (s *State) protect(w *waiter) {
+	s.touches(len(w.demand.wants))
 	s.stopPatience(w)
 	s.leaveGroup(w)
 	s.lastPlace++
@@ -229,7 +281,7 @@ func (s *State) protect(w *waiter) {
 	s.addReservations(w)
 	s.stage(w)
 	if l := s.lacking(w); l != nil {
-		w.park = l.seq
+		s.parkProtected(w, l.seq)
 	}
 	s.mark(w.park)
 }
@@ -244,7 +296,7 @@ func (s *State) stage(w *waiter) {
 	w.staged = staged
 	for _, n := range w.demand.wants {
 		if s.limit(n.limit).decays() {
-			s.keep(s.lines[n.limit], w.age, staged)
+			s.lines[n.limit].keep(w.protection, staged)
 			s.mark(n.limit)
 		}
 	}
@@ -254,12 +306,11 @@ func (s *State) addReservations(w *waiter) {
 	for _, n := range w.demand.wants {
 		q := s.lines[n.limit]
 		r := reservation{age: w.age, place: w.protection, slots: n.slots}
-		at, _ := slices.BinarySearchFunc(q.reserves, w.protection, func(r reservation, place uint64) int {
-			return cmp.Compare(r.place, place)
-		})
+		at, _ := q.find(w.protection)
 		q.reserves = slices.Insert(q.reserves, at, r)
+		q.setParked(at, n.limit == w.park)
 		if w.staged || !s.limit(n.limit).decays() {
-			s.keep(q, w.age, true)
+			q.keep(w.protection, true)
 		}
 		s.touch(n.limit)
 	}
@@ -268,15 +319,21 @@ func (s *State) addReservations(w *waiter) {
 func (s *State) dropReservations(w *waiter) {
 	for _, n := range w.demand.wants {
 		q := s.lines[n.limit]
-		s.keep(q, w.age, false)
-		q.reserves = slices.DeleteFunc(q.reserves, func(r reservation) bool { return r.age == w.age })
+		q.keep(w.protection, false)
+		at, _ := q.find(w.protection)
+		q.setParked(at, false)
+		if at == 0 { // mostly: those that were protected first leave first
+			q.reserves = q.reserves[1:]
+		} else {
+			q.reserves = slices.Delete(q.reserves, at, at+1)
+		}
 		s.touch(n.limit)
 	}
 }
 
-// keep turns a reservation's effect on or off.
-func (s *State) keep(q *line, age uint64, keeps bool) {
-	at := slices.IndexFunc(q.reserves, func(r reservation) bool { return r.age == age })
+// keep turns the effect of the reservation of that place on or off.
+func (q *line) keep(place uint64, keeps bool) {
+	at, _ := q.find(place)
 	r := &q.reserves[at]
 	if r.keeps == keeps {
 		return
@@ -298,7 +355,7 @@ func (s *State) rekeep(l *limitRow) {
 	}
 	protected := slices.Clone(q.reserves)
 	for _, r := range protected {
-		s.keep(q, r.age, !l.decays() || s.waiter(r.age).staged)
+		q.keep(r.place, !l.decays() || s.waiter(r.age).staged)
 	}
 	for _, r := range protected {
 		s.stage(s.waiter(r.age))

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 // unit is the grain of the random times: coarse, so that many things fall due
@@ -20,6 +21,9 @@ type dice struct {
 	now    int64
 	term   uint64
 	queue  bool              // mostly a crowded queue, few changes of limits
+	old    bool              // the rules may change
+	even   bool              // spans and slots by which ends, decay and deadlines meet at one instant
+	dues   []int64           // instants at which something falls due
 	tokens uint64            // the newest token that was seen
 	ages   map[string]uint64 // of acquires, by id
 }
@@ -41,6 +45,17 @@ func newDice() *dice { return &dice{term: 1, ages: map[string]uint64{}} }
 func (d *dice) pick(from ...int64) int64 { return from[d.IntN(len(from))] }
 
 func (d *dice) chance(percent int) bool { return d.IntN(100) < percent }
+
+// beat is what the spans of even runs are made of: the least ttl.
+const beat = 20 * unit
+
+// span draws a span in units, and in even runs mostly one or two beats.
+func (d *dice) span(from ...int64) int64 {
+	if d.even && d.chance(80) {
+		return d.pick(beat, beat, 2*beat)
+	}
+	return d.pick(from...) * unit
+}
 
 func (d *dice) name() string { return limitNames()[d.IntN(3)] }
 
@@ -70,10 +85,15 @@ func (d *dice) next(seed uint64) command.Command {
 	return c
 }
 
-// step draws how far time moves: often not at all, seldom by an odd number.
+// step draws how far time moves: often not at all, now and then to where
+// something falls due or beside it, seldom by an odd number.
 func (d *dice) step() int64 {
-	if d.chance(3) {
+	switch n := d.IntN(100); {
+	case n < 3:
 		return 1 + d.Int64N(4*unit)
+	case n < 25 && len(d.dues) > 0:
+		due := d.dues[d.IntN(min(6, len(d.dues)))]
+		return max(0, due-d.now+d.pick(0, 0, 0, 0, -1, 1))
 	}
 	return unit * d.pick(0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 8, 20, 60)
 }
@@ -83,6 +103,9 @@ type draw func(*command.Header) command.Op
 // table lists the operations, the frequent ones several times.
 func (d *dice) table() []draw {
 	many := func(n int, f draw) []draw { return slices.Repeat([]draw{f}, n) }
+	if d.old && d.chance(1) {
+		return []draw{func(*command.Header) command.Op { return &command.SetRules{Version: limit.Rules} }}
+	}
 	if d.queue {
 		return slices.Concat(many(30, d.contend), many(24, d.release), many(4, d.cancel), many(4, d.part), many(8, d.interest),
 			many(8, d.tick), many(2, d.update), many(1, d.put), many(1, d.settings))
@@ -97,8 +120,8 @@ func (d *dice) table() []draw {
 func (d *dice) acquire(h *command.Header) command.Op {
 	h.ID = d.id()
 	a := &command.Acquire{
-		TTL: d.pick(0, 20, 21, 24, 40) * unit, Wait: d.pick(0, 0, 4, 8, 20, 40, 400) * unit,
-		Linger:  d.pick(0, 6, 10, 40) * unit,
+		TTL: d.span(0, 20, 21, 24, 40), Wait: d.span(0, 0, 4, 8, 20, 40, 400),
+		Linger:  d.span(0, 6, 10, 40),
 		Missing: command.Missing(d.pick(0, 1, 1, 2)),
 	}
 	for _, name := range limitNames() {
@@ -119,10 +142,10 @@ func (d *dice) acquire(h *command.Header) command.Op {
 // contend asks for a few slots of two limits of three, and waits.
 func (d *dice) contend(h *command.Header) command.Op {
 	h.ID = d.id()
-	a := &command.Acquire{TTL: 400 * unit, Wait: d.pick(0, 400, 400) * unit, Linger: 400 * unit, Missing: command.MissingSkip}
+	a := &command.Acquire{TTL: d.span(400), Wait: d.span(0, 400, 400), Linger: d.span(400), Missing: command.MissingSkip}
 	for _, name := range limitNames() {
 		if d.chance(60) {
-			a.Entries = append(a.Entries, command.Entry{Name: name, Slots: d.pick(1, 1, 2)})
+			a.Entries = append(a.Entries, command.Entry{Name: name, Slots: d.pick(1, 1, 1, 2, 2, 0)})
 		}
 	}
 	return a
@@ -149,11 +172,11 @@ func (d *dice) cancel(h *command.Header) command.Op {
 }
 
 func (d *dice) renew(*command.Header) command.Op {
-	return &command.Renew{Tokens: []uint64{d.token(), d.lateToken()}, IDs: []string{d.id()}, TTL: d.pick(0, 20, 30) * unit}
+	return &command.Renew{Tokens: []uint64{d.token(), d.lateToken()}, IDs: []string{d.id()}, TTL: d.span(0, 20, 30)}
 }
 
 func (d *dice) part(*command.Header) command.Op {
-	return &command.Part{ID: d.id(), Lapse: d.pick(0, 2, 10, 100) * unit}
+	return &command.Part{ID: d.id(), Lapse: d.span(0, 2, 10, 100)}
 }
 
 func (d *dice) interest(*command.Header) command.Op {
@@ -170,7 +193,7 @@ func (d *dice) tick(*command.Header) command.Op {
 func (d *dice) limitSettings() command.LimitSettings {
 	s := command.LimitSettings{
 		Slots: d.pick(0, 1, 1, 2, 2, 3, 4), Active: !d.chance(15), Shadow: d.chance(15), Numbered: d.chance(15),
-		Grace: d.pick(0, 0, 0, 2, 6) * unit,
+		Grace: d.pick(0, 0, 0, 2, 6, 20) * unit,
 	}
 	if d.chance(50) {
 		s.Rate = d.rate()
@@ -178,9 +201,13 @@ func (d *dice) limitSettings() command.LimitSettings {
 	return s
 }
 
-// rate draws one that divides the unit, or not.
+// rate draws one that divides the unit, or not; in even runs one of which some
+// slots take a beat or two.
 func (d *dice) rate() command.Rate {
 	texts := []string{"0/s", "10/s", "20/s", "5/s", "3/s", "7/s", "1/m", "0.7/ns", "1/ns"}
+	if d.even {
+		texts = []string{"0/s", "0.5/s", "1/s", "1/s", "2/s", "3/s", "4/s"}
+	}
 	r, err := command.ParseRate(texts[d.IntN(len(texts))])
 	if err != nil {
 		panic(err)
@@ -256,7 +283,7 @@ func (d *dice) setActive(*command.Header) command.Op {
 }
 
 func (d *dice) settings(*command.Header) command.Op {
-	one := command.SettingChange{Setting: command.SettingPatience, Value: d.pick(4, 8, 20) * unit}
+	one := command.SettingChange{Setting: command.SettingPatience, Value: d.span(4, 8, 20)}
 	switch d.pick(0, 0, 1, 2, 3) {
 	case 1:
 		one = command.SettingChange{Setting: command.SettingMaxBackdate, Value: d.pick(1, 2, 10) * unit}

@@ -45,13 +45,7 @@ func (s *State) blocks(l *limitRow, age, protection uint64, slots int64) bool {
 	case q == nil:
 		return free < slots
 	case protection != 0:
-		kept := int64(0)
-		for _, r := range q.reserves {
-			if w := s.waiters.get(pair{r.age, 0}); w.protection < protection && r.keeps {
-				kept += r.slots
-			}
-		}
-		return !fits(free, kept, slots)
+		return !fits(free, q.reservedBefore(protection), slots)
 	}
 	head := s.heads.first(l.seq)
 	return !fits(free, q.reserved, slots) || head != 0 && head < age

@@ -82,6 +82,7 @@ func (s *State) rebuildHoldings() (err error) {
 		switch h.kind {
 		case HolderGrace:
 			s.graces.Set(graceEnd{h.freeAt, k.b, k.a})
+			l.inGrace++
 		case HolderAnonymous:
 			s.nameless.add(k.a, k.b)
 		}

@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -56,11 +57,36 @@ func TestSetActiveInRange(t *testing.T) {
 	}
 }
 
-// TestManyProtected: 800 waiters that share 63 limits are protected in one
-// record. What one costs must not grow by a look-up for each of the others on
-// each limit: that stops every node for seconds (T5).
+// TestManyProtected: waiters that share 63 limits are protected at one instant,
+// and at a later one the time of all is up. What one of them costs must not grow by
+// a look-up for each of the others on each limit: that stops every node for seconds
+// (T5).
 func TestManyProtected(t *testing.T) {
-	const n = 800
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	const few, many = 150, 750
+	var protect, expire [2]time.Duration // the least of several attempts
+	for attempt := range 3 {
+		for i, n := range [2]int{few, many} {
+			p, e := protectMany(t, n)
+			if attempt == 0 || p < protect[i] {
+				protect[i] = p
+			}
+			if attempt == 0 || e < expire[i] {
+				expire[i] = e
+			}
+		}
+	}
+	for what, cost := range map[string][2]time.Duration{"protection": protect, "expiry": expire} {
+		if cost[1] > 2*many/few*cost[0] {
+			t.Errorf("%s of %d took %v, of %d %v", what, few, cost[0], many, cost[1])
+		}
+	}
+}
+
+// protectMany protects n waiters, lets their time run out, and returns what
+// either took of the processor.
+func protectMany(t *testing.T, n int) (protect, expire time.Duration) {
 	b := newBulk(t, command.LimitSettings{Slots: 10, Active: true})
 	for i := range 63 {
 		b.play("", &command.PutLimit{Name: fmt.Sprint("s", i), Settings: command.LimitSettings{Slots: 1 << 40, Active: true}})
@@ -68,22 +94,32 @@ func TestManyProtected(t *testing.T) {
 	for i := range n {
 		own := fmt.Sprint("own", i)
 		b.play("", &command.PutLimit{Name: own, Settings: command.LimitSettings{Slots: 1, Active: true}})
-		b.play(fmt.Sprint("h", i), &command.Acquire{Entries: []command.Entry{{Name: own, Slots: 1}}, TTL: 20e9})
-		op := &command.Acquire{Wait: 3600e9, Linger: 60e9, Entries: []command.Entry{{Name: own, Slots: 1}}}
+		b.play(fmt.Sprint("h", i), &command.Acquire{Entries: []command.Entry{{Name: own, Slots: 1}}, TTL: 60e9})
+		op := &command.Acquire{Wait: 30e9, Linger: 60e9, Entries: []command.Entry{{Name: own, Slots: 1}}}
 		for j := range 63 {
 			op.Entries = append(op.Entries, command.Entry{Name: fmt.Sprint("s", j), Slots: 1})
 		}
 		b.play(fmt.Sprint("w", i), op)
 	}
-	b.now += 11e9
-	start := time.Now()
-	b.play("", &command.Tick{})
-	if took := time.Since(start); took > slower*time.Second {
-		t.Errorf("the record that protects %d waiters took %v", n, took)
+	runtime.GC()
+	protect = b.pass(10e9)
+	if x, _ := b.state.Queue("s0", 0, n); len(x) != n || !x[0].Protected || !x[n-1].Protected {
+		t.Fatalf("%d of %d wait, or some are not protected", len(x), n)
 	}
-	b.now += 11e9
-	b.play("", &command.Tick{})
-	if len(b.outcomes) != n {
-		t.Errorf("%d of %d waiters were granted", len(b.outcomes), n)
+	if expire = b.pass(20e9); len(b.outcomes) != n {
+		t.Fatalf("%d of %d waiters were told", len(b.outcomes), n)
 	}
+	return protect, expire
+}
+
+// pass lets time pass, in as many records as it takes, and returns what they took
+// of the processor.
+func (b *bulk) pass(ns int64) time.Duration {
+	b.t.Helper()
+	b.now += ns
+	start := cpuTime()
+	for again := true; again; {
+		_, again = b.play("", &command.Tick{}).(*command.NotRun)
+	}
+	return cpuTime() - start
 }

@@ -35,7 +35,8 @@ type occupancy struct {
 	ordinals  []uint64 // numbered limits: one bit a slot
 
 	holdings  int   // how many there are
-	oldestEnd int64 // where decay takes the oldest of several: when; else 0
+	inGrace   int   // of these, in grace
+	oldestEnd int64 // where decay takes the oldest of several, or one in grace: when; else 0
 }
 
 func (l *limitRow) stamp() *uint64 { return &l.epoch }

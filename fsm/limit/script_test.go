@@ -36,7 +36,8 @@ import (
 // records that play no more than 3 events, examinations and items.
 //
 // The oracle plays the same records, and has to agree. After every record a
-// second state is restored from a snapshot of the first, and goes on instead.
+// second state is restored from a snapshot of the first, and goes on instead; then
+// all is played again without that, and has to be answered alike.
 // With -rewrite the scripts' answers are written anew.
 func TestScripts(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.txt")
@@ -48,6 +49,17 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// playScript returns the script as it should read.
+func playScript(t *testing.T, path, text string, s *script) string {
+	t.Helper()
+	for n, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+		if err := s.line(line); err != nil {
+			t.Fatalf("%s:%d: %s\n%v", path, n+1, line, err)
+		}
+	}
+	return strings.Join(s.out, "\n") + "\n"
+}
+
 var rewrite = flag.Bool("rewrite", false, "write the answers in the scripts anew")
 
 func runScript(t *testing.T, path string) {
@@ -55,13 +67,10 @@ func runScript(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &script{}
-	for n, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n") {
-		if err := s.line(line); err != nil {
-			t.Fatalf("%s:%d: %s\n%v", path, n+1, line, err)
-		}
+	got := playScript(t, path, string(text), &script{})
+	if kept := playScript(t, path, string(text), &script{keep: true}); kept != got {
+		t.Errorf("%s, played without restores (+), and with them (-):\n%s", path, lineDiff(got, kept))
 	}
-	got := strings.Join(s.out, "\n") + "\n"
 	if got == string(text) {
 		return
 	}
@@ -80,6 +89,7 @@ type script struct {
 	ages map[string]uint64 // of acquires, by id
 	now  int64
 	out  []string // the script as it should read
+	keep bool     // restore nothing
 }
 
 // line plays one line. Old answers are dropped.
@@ -163,6 +173,9 @@ func (s *script) answer(text string) { s.out = append(s.out, "    "+text) }
 
 // restart goes on with a state that was restored from a snapshot.
 func (s *script) restart() error {
+	if s.keep {
+		return nil
+	}
 	restored, err := clone(s.both.real)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)

@@ -17,7 +17,7 @@ func (s *State) lacks(l *limitRow, age, protection uint64, slots int64) bool {
 		return l.free() < slots
 	}
 	if protection != 0 {
-		return !fits(l.free(), s.reservedBefore(q, protection), slots)
+		return !fits(l.free(), q.reservedBefore(protection), slots)
 	}
 	if !fits(l.free(), q.reserved, slots) {
 		return true
@@ -29,19 +29,6 @@ func (s *State) lacks(l *limitRow, age, protection uint64, slots int64) bool {
 // fits tells whether slots fit into what is free beside what is kept. The first
 // half makes E1 stand by itself, whatever the reservations amount to.
 func fits(free, kept, slots int64) bool { return free >= slots && free-kept >= slots }
-
-// reservedBefore is what is kept for those protected before the given place.
-func (s *State) reservedBefore(q *line, protection uint64) (slots int64) {
-	for _, r := range q.reserves {
-		if r.place >= protection {
-			break
-		}
-		if r.keeps {
-			slots += r.slots
-		}
-	}
-	return slots
-}
 
 // lacking returns the limit to park w on: the first that it lacks, those
 // without decay before the others, then by id; nil where it lacks none.
@@ -77,10 +64,14 @@ const unprotectedRank = 1 << 63
 func (s *State) candidate(limit uint64) (rank, age uint64) {
 	q, l := s.lines[limit], s.limits.get(pair{limit, 0})
 	free, blocks := l.set.Slots-l.occupiedAt(s.now), l.enforcing()
-	kept := int64(0)
-	for _, r := range q.reserves {
-		if (!blocks || r.slots == 0 || fits(free, kept, r.slots)) && s.waiters.get(pair{r.age, 0}).park == limit {
+	kept, parked := int64(0), q.parked
+	for at := 0; parked > 0; at++ {
+		r := q.reserves[at]
+		if r.parked && (!blocks || r.slots == 0 || fits(free, kept, r.slots)) {
 			return r.place, r.age
+		}
+		if r.parked {
+			parked--
 		}
 		if r.keeps {
 			kept += r.slots
@@ -158,6 +149,7 @@ func (s *State) lookAgain() {
 const maxMoves = 8
 
 func (s *State) examine(w *waiter) {
+	s.touches(len(w.demand.wants))
 	if w.protection != 0 {
 		s.stage(w)
 	}
@@ -290,8 +282,10 @@ func (s *State) neededOf(limit uint64, q *line, free int64) int64 {
 			needed = min(needed, n)
 		}
 	}
-	for _, r := range q.reserves {
-		if s.waiters.get(pair{r.age, 0}).park == limit {
+	for at, parked := 0, q.parked; parked > 0; at++ {
+		r := q.reserves[at]
+		if r.parked {
+			parked--
 			consider(r.slots - (free - kept))
 		}
 		if r.keeps {

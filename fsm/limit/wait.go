@@ -62,6 +62,7 @@ func (s *State) markAround(w *waiter) {
 
 // expireWait answers a waiter whose deadline has come.
 func (s *State) expireWait(w *waiter) {
+	s.touches(len(w.demand.wants))
 	denied := s.deny(w.id, w.demand.wants, w.age, w.protection)
 	denied.Expired = true
 	s.endWait(w, denied)
@@ -69,6 +70,7 @@ func (s *State) expireWait(w *waiter) {
 
 // cancelWait ends a wait that nobody is interested in any more.
 func (s *State) cancelWait(w *waiter) {
+	s.touches(len(w.demand.wants))
 	s.endWait(w, &command.Problem{Code: command.CodeCancelled})
 }
 

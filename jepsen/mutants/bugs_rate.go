@@ -26,8 +26,8 @@ func rateBugs() []Bug {
 			By:   "oracle",
 			Edits: []Edit{{
 				File: "fsm/limit/decay.go",
-				Old:  "\tl.since, l.frac = s.now, d.frac\n",
-				New: `	l.since, l.frac = s.now, d.frac
+				Old:  "\tl.since, l.frac = t, d.frac\n",
+				New: `	l.since, l.frac = t, d.frac
 	if planted.On("floor-fractions") {
 		l.frac = 0
 	}

@@ -65,6 +65,7 @@ func (m *Model) WouldGrant(entries []command.Entry) bool {
 
 // waitExpires ends the wait of x at its deadline.
 func (m *Model) waitExpires(x *waiter) {
+	m.touches(len(x.wants))
 	d := m.denied(x, true)
 	m.leave(x)
 	m.end(x.request, d)
@@ -73,6 +74,7 @@ func (m *Model) waitExpires(x *waiter) {
 
 // cancelWaiter ends the wait of x because nobody is interested any more.
 func (m *Model) cancelWaiter(x *waiter) {
+	m.touches(len(x.wants))
 	m.refuseWaiter(x, cancelled())
 }
 

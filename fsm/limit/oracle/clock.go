@@ -1,5 +1,7 @@
 package oracle
 
+import "slices"
+
 // grantless is how long after the start of a raft term no interest lapses
 // (semantics.md A4).
 const grantless = int64(15e9)
@@ -217,6 +219,15 @@ func (m *Model) AnyDue(t int64) bool {
 		}
 	}
 	return m.next(t) != nil || len(m.jobs) > 0 || m.Cut
+}
+
+// Dues lists the instants from now on at which something falls due, earliest first.
+func (m *Model) Dues() (list []int64) {
+	for _, e := range m.events() {
+		list = append(list, max(e.due, m.time))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // Busy tells whether leases, waiters or non-empty decaying limits exist (T4).

@@ -74,7 +74,7 @@ func decayed(gone *big.Rat, r command.Rate, ns int64) *big.Rat {
 func floor(r *big.Rat) *big.Int { return new(big.Int).Div(r.Num(), r.Denom()) }
 
 // consume takes n whole slots of the oldest holdings. That decay took the oldest
-// of several is an event, which may come only after it was seen.
+// of several, or one in grace, is an event, which may come only after it was seen.
 func (m *Model) consume(l *limit, n int64) {
 	for n > 0 {
 		h := l.holdings[0]
@@ -83,7 +83,7 @@ func (m *Model) consume(l *limit, n int64) {
 		n -= part
 		if h.slots == 0 {
 			l.holdings = l.holdings[1:]
-			if m.rules >= budgeted && len(l.holdings) > 0 {
+			if m.rules >= budgeted && (len(l.holdings) > 0 || h.kind == inGrace) {
 				l.owed++
 			}
 		}
@@ -91,8 +91,8 @@ func (m *Model) consume(l *limit, n int64) {
 }
 
 // budgeted is the rules version since which it is an event that decay has taken
-// the oldest of several holdings, and since which anonymous slots are given back
-// by jobs.
+// the oldest of several holdings, since which anonymous slots are given back by
+// jobs, and what concerns several limits counts for each of them.
 const budgeted = 2
 
 // oldestGoes returns when the next such event of l is due; false: there is none.
@@ -103,7 +103,7 @@ func (m *Model) oldestGoes(l *limit) (due int64, ok bool) {
 		return 0, false
 	case l.owed > 0:
 		return m.time, true
-	case len(l.holdings) < 2:
+	case len(l.holdings) == 0 || len(l.holdings) == 1 && l.holdings[0].kind != inGrace:
 		return 0, false
 	}
 	return l.decayedBy(l.holdings[0].slots)
@@ -114,6 +114,16 @@ func (m *Model) takeOldest(l *limit) {
 	m.decay(l)
 	l.owed--
 	l.marked = true
+}
+
+// look brings l to the present where an event or an examination concerns it. The
+// first rules took with it the decay by which somebody profits at that instant,
+// which is an event of its own since, and is to come.
+func (m *Model) look(l *limit) {
+	if due, ok := m.profitsAt(l); ok && due == m.time && m.rules < budgeted {
+		l.marked = true
+	}
+	m.decay(l)
 }
 
 // decayedBy returns the first nanosecond at which need whole slots of l, which
@@ -142,7 +152,7 @@ func (l *limit) held() int64 {
 // drop gives back what is left of h, and marks the limit. The oldest holding
 // takes with it the part of it that has decayed.
 func (m *Model) drop(l *limit, h *holding) {
-	m.decay(l)
+	m.look(l)
 	i := slices.Index(l.holdings, h)
 	if i < 0 {
 		return // decayed to the end

@@ -43,6 +43,7 @@ func (m *Model) judge(x *waiter, l *limit) {
 	if x.request.waiter != x {
 		return // ended meanwhile
 	}
+	m.touches(len(x.wants))
 	for _, w := range x.wants {
 		switch {
 		case w.limit != l:
@@ -58,6 +59,7 @@ func (m *Model) judge(x *waiter, l *limit) {
 
 func (m *Model) judgeDeleted(x *waiter, l *limit) {
 	if x.request.waiter == x {
+		m.touches(len(x.wants))
 		m.refuseWaiter(x, &command.Problem{Code: command.CodeLimitDeleted, Limit: l.name})
 	}
 }

@@ -35,8 +35,12 @@ func (m *Model) held(token uint64) *lease {
 // finish ends s, and gives back what is left of its slots. Where it ended by
 // its time, the limit's grace keeps them a moment longer (S6).
 func (m *Model) finish(s *lease, how command.Reason) {
+	m.touches(len(s.shares))
 	m.leases = slices.DeleteFunc(m.leases, func(o *lease) bool { return o == s })
 	for _, w := range s.shares {
+		if w.counted && !w.rate {
+			m.look(w.limit)
+		}
 		m.decay(w.limit)
 		h := w.limit.holdingOf(s.token)
 		if h == nil || h.kind != leased {

@@ -175,6 +175,7 @@ func (m *Model) deleteLimit(op *command.DeleteLimit) command.Result {
 	if p := l.mismatch(op.IfRevision); p != nil {
 		return p
 	}
+	m.decay(l)
 	m.remove(l)
 	for _, x := range m.waiters {
 		if x.names(l) {

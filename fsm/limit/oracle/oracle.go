@@ -114,6 +114,14 @@ func (m *Model) spend() bool {
 	return true
 }
 
+// touches takes the further units that an event or examination of so many limits
+// costs: one for each limit, since rules that budget this came into force.
+func (m *Model) touches(limits int) {
+	if m.rules >= budgeted && limits > 1 {
+		m.now.budget = max(0, m.now.budget-limits+1)
+	}
+}
+
 // run carries out the record's own operation at the present time, once for
 // each id.
 func (m *Model) run(c command.Command) command.Result {

@@ -167,8 +167,14 @@ func (m *Model) chosen() *waiter {
 
 // examine grants x, or parks it where it lacks now.
 func (m *Model) examine(x *waiter) {
+	m.touches(len(x.wants))
 	if x.prot > 0 {
 		m.stage(x)
+	}
+	for _, w := range x.wants {
+		if w.limit.enforcing() && w.n > 0 {
+			m.look(w.limit)
+		}
 	}
 	to := m.lacking(x)
 	switch {
@@ -188,6 +194,7 @@ func (m *Model) examine(x *waiter) {
 
 // protect takes x out of its line and reserves what it wants.
 func (m *Model) protect(x *waiter) {
+	m.touches(len(x.wants))
 	m.protections++
 	x.prot, x.first = m.protections, false
 	m.stage(x)
