@@ -48,16 +48,16 @@ func unknownRecord(ctx context.Context, g ground) (found finding, err error) {
 
 // judgeEnd looks at how the node ended.
 func judgeEnd(n *nodes.Node) (finding, error) {
-	code, err := n.ExitCode()
-	if err != nil {
-		return finding{}, err
+	end, dead := n.Ended()
+	if !dead {
+		return finding{}, fmt.Errorf("%s is neither ready nor at its end", n.Name)
 	}
 	log, err := os.ReadFile(n.Log())
 	if err != nil {
 		return finding{}, fmt.Errorf("read the node's log: %w", err)
 	}
-	if code != failStop || !strings.Contains(string(log), "unknown to this version") {
-		return finding{"unknown", fmt.Sprintf("a node that met a record of an unknown kind ended with code %d, and does not say why", code)}, nil
+	if end.Code != failStop || !strings.Contains(string(log), "unknown to this version") {
+		return finding{"unknown", fmt.Sprintf("a node that met a record of an unknown kind ended with code %d, and does not say why", end.Code)}, nil
 	}
 	return finding{}, nil
 }

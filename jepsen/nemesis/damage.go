@@ -82,8 +82,8 @@ func (s *Stage) startDamaged(ctx context.Context, n *nodes.Node) (did string, er
 	if s.settle(ctx, n, readyTime) != nil {
 		did = "; it did not get ready"
 	}
-	if code, running := n.ExitCode(); running == nil {
-		did, err = s.refused(n, code)
+	if end, dead := n.Ended(); dead {
+		did, err = s.refused(n, end.Code)
 	}
 	s.Cluster.Kill(n)
 	return did, errors.Join(err, s.renew(ctx, n))

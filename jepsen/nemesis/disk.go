@@ -53,6 +53,7 @@ func noDisks(s *Stage) string {
 
 // fillDisk fills a node's disk, or bounds what files its process may grow to.
 func fillDisk(_ context.Context, s *Stage) (*Fault, error) {
+	began := time.Now()
 	list, err := s.take(anyone)
 	if err != nil {
 		return nil, err
@@ -72,19 +73,18 @@ func fillDisk(_ context.Context, s *Stage) (*Fault, error) {
 		return nil, err
 	}
 	f.Mend = func(ctx context.Context) error {
-		ended := !n.Running()
-		return errors.Join(free(), s.stoppedWell(n, ended), s.bringBack(ctx, list))
+		err := free()
+		s.mayEnd(n, began)
+		return errors.Join(err, s.stoppedWell(n), s.bringBack(ctx, list))
 	}
 	return f, nil
 }
 
-// stoppedWell returns an error where a node ended otherwise than by fail-stop.
-func (s *Stage) stoppedWell(n *nodes.Node, ended bool) error {
-	if !ended {
-		return nil
-	}
-	if code, err := n.ExitCode(); err == nil && code != failStop {
-		return fmt.Errorf("%s ended with code %d, not %d", n.Name, code, failStop)
+// stoppedWell returns an error where a node has ended otherwise than by
+// fail-stop.
+func (s *Stage) stoppedWell(n *nodes.Node) error {
+	if end, dead := n.Ended(); dead && end.Code != failStop {
+		return fmt.Errorf("%s ended with code %d, not %d", n.Name, end.Code, failStop)
 	}
 	return nil
 }
@@ -122,9 +122,6 @@ func slowSync(ctx context.Context, s *Stage) (*Fault, error) {
 	return s.traced(ctx, fmt.Sprintf("delay_enter=%d", delay.Microseconds()), s.between(2*time.Second, 6*time.Second), false)
 }
 
-// lateEnd is how long after a hanging sync a node may still find that it hung.
-const lateEnd = 6 * time.Second
-
 // traced injects into a node's syncs for a while, or until the node ends.
 // fatal: it has to end where a call was struck.
 func (s *Stage) traced(ctx context.Context, inject string, hold time.Duration, fatal bool) (*Fault, error) {
@@ -132,7 +129,7 @@ func (s *Stage) traced(ctx context.Context, inject string, hold time.Duration, f
 	if err != nil {
 		return nil, err
 	}
-	n := list[0]
+	n, began := list[0], time.Now()
 	t, err := trace(ctx, n, inject)
 	if err != nil {
 		return nil, errors.Join(err, s.bringBack(ctx, list))
@@ -143,14 +140,14 @@ func (s *Stage) traced(ctx context.Context, inject string, hold time.Duration, f
 		_ = n.WaitEnd(lasting)
 		cut := ctx.Err() != nil
 		struck := t.stop()
+		s.mayEnd(n, began)
 		if fatal && struck > 0 {
 			late, cancel := context.WithTimeout(mending, lateEnd)
 			defer cancel()
 			_ = n.WaitEnd(late) // of what was struck last
 		}
-		ended := !n.Running()
-		err := s.stoppedWell(n, ended)
-		if fatal && !ended && !cut && struck > 0 {
+		err := s.stoppedWell(n)
+		if fatal && n.Running() && !cut && struck > 0 {
 			err = fmt.Errorf("%s goes on %s after a sync of it failed or hung (%d did)", n.Name, hold, struck)
 		}
 		return errors.Join(err, s.bringBack(mending, list))
@@ -165,7 +162,7 @@ func (s *Stage) powerLoss(w who) (*Fault, error) {
 	}
 	for _, n := range list {
 		if err := s.Disks[s.index(n)-1].fail(); err != nil {
-			return nil, errors.Join(err, s.plugIn(list), s.bringBack(context.Background(), list))
+			return nil, errors.Join(err, s.unplugged(list))
 		}
 	}
 	for _, n := range list {
@@ -177,6 +174,17 @@ func (s *Stage) powerLoss(w who) (*Fault, error) {
 		}
 		return s.bringBack(ctx, list)
 	}}, nil
+}
+
+// unplugged puts right what powerLoss broke off: some disks are shut down, under
+// nodes that run.
+func (s *Stage) unplugged(list []*nodes.Node) error {
+	for _, n := range list {
+		s.Cluster.Kill(n)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), MendTime)
+	defer cancel()
+	return errors.Join(s.plugIn(list), s.bringBack(ctx, list))
 }
 
 func (s *Stage) plugIn(list []*nodes.Node) (err error) {

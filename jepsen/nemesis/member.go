@@ -115,8 +115,8 @@ func (s *Stage) votes(ctx context.Context, n *nodes.Node) error {
 		case err == nil && role == wire.RoleVoter:
 			return nil
 		case !n.Running():
-			code, _ := n.ExitCode()
-			return fmt.Errorf("%s ended with code %d before it had a vote", n.Name, code)
+			end, _ := n.Ended()
+			return fmt.Errorf("%s ended with code %d before it had a vote", n.Name, end.Code)
 		}
 		if !sleep(ctx, 50*time.Millisecond) {
 			return fmt.Errorf("%s has no vote: %w (role %q, %w)", n.Name, ctx.Err(), role, err)

@@ -130,7 +130,7 @@ func (s *Stage) strike(ctx context.Context, n Nemesis) error {
 	var fault *Fault
 	why, err := n.Lacks(s), error(nil)
 	if why == "" {
-		fault, err = n.Start(ctx, s)
+		fault, err = s.inject(ctx, n, &f)
 	}
 	switch {
 	case why != "":
@@ -145,6 +145,22 @@ func (s *Stage) strike(ctx context.Context, n Nemesis) error {
 		return nil
 	}
 	return s.last(ctx, f, fault)
+}
+
+// busyTime is how long a fault waits for nodes that others have: those that
+// strike all nodes would hardly ever come else.
+const busyTime = 10 * time.Second
+
+// inject starts a fault as soon as the nodes that it is after are free, and
+// notes in f when that was.
+func (s *Stage) inject(ctx context.Context, n Nemesis, f *history.Fault) (fault *Fault, err error) {
+	for until := s.Record.Now() + busyTime; ; {
+		f.From = s.Record.Now()
+		fault, err = n.Start(ctx, s)
+		if !errors.Is(err, ErrBusy) || f.From > until || !sleep(ctx, 100*time.Millisecond) {
+			return fault, err
+		}
+	}
 }
 
 // last lets a fault last, and mends it however ctx ends.

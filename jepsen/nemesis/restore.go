@@ -43,7 +43,7 @@ func restoreBackup(ctx context.Context, s *Stage) (*Fault, error) {
 		sleep(ctx, age)
 		err := errors.Join(s.restore(mending, backup), s.reviveAll(mending))
 		sleep(ctx, haunted)
-		return err
+		return errors.Join(err, s.reviveAll(mending)) // one may have stopped since
 	}}, nil
 }
 
@@ -97,7 +97,7 @@ func (s *Stage) reviveAll(ctx context.Context) error {
 		if n.Running() {
 			continue
 		}
-		if err := errors.Join(s.stoppedWell(n, true), s.renew(ctx, n)); err != nil {
+		if err := errors.Join(s.stoppedWell(n), s.renew(ctx, n)); err != nil {
 			return err
 		}
 	}

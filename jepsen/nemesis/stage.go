@@ -39,14 +39,16 @@ type Stage struct {
 
 	alone sync.RWMutex // held alone by faults that stand no other
 
-	mu   sync.Mutex
-	rng  *rand.Rand
-	down map[string]bool // by node: a fault has it
+	mu    sync.Mutex
+	rng   *rand.Rand
+	down  map[string]bool   // by node: a fault has it
+	after map[string][]span // by node: when it may end by a fault that is mended
 }
 
 // Open readies the stage. Chance comes from seed.
 func (s *Stage) Open(seed uint64) {
-	s.rng, s.down = rand.New(rand.NewPCG(seed, 0x6e656d65736973)), make(map[string]bool)
+	s.rng = rand.New(rand.NewPCG(seed, 0x6e656d65736973))
+	s.down, s.after = make(map[string]bool), make(map[string][]span)
 }
 
 func (s *Stage) enter(alone bool) (leave func()) {
@@ -218,8 +220,10 @@ func (s *Stage) readyNow(ctx context.Context, n *nodes.Node) error {
 func (s *Stage) Heal(ctx context.Context) error {
 	s.Network.Mend()
 	for _, n := range s.Cluster.Nodes() {
-		if err := s.votes(ctx, n); err != nil {
-			return err
+		for err := s.votes(ctx, n); err != nil; err = s.votes(ctx, n) {
+			if dead, why := s.Tend(ctx, n); ctx.Err() != nil || why != nil || !dead {
+				return err
+			}
 		}
 	}
 	return nil

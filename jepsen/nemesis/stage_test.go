@@ -19,6 +19,12 @@ import (
 // signals and claims do.
 func newStage(t *testing.T) *Stage {
 	t.Helper()
+	return newStageOf(t, "sleep", "60")
+}
+
+// newStageOf returns a stage of processes of any kind.
+func newStageOf(t *testing.T, name string, args ...string) *Stage {
+	t.Helper()
 	ground, err := network.Open(network.Config{Nodes: 3, Loopback: true})
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +35,7 @@ func newStage(t *testing.T) *Stage {
 		places = append(places, nodes.Place{
 			HTTP: nodes.Address(a.HTTP), Peer: nodes.Address(a.Peer), Gossip: nodes.Address(a.Gossip),
 			Start: func(cmd *exec.Cmd) error {
-				sleeper := exec.Command("sleep", "60")
+				sleeper := exec.Command(name, args...)
 				cmd.Path, cmd.Args, cmd.Err = sleeper.Path, sleeper.Args, sleeper.Err
 				return ground.Start(i+1, cmd)
 			},

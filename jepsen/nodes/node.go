@@ -32,9 +32,11 @@ type Node struct {
 
 // process is one life of a node.
 type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
-	err  error         // how it ended
+	cmd   *exec.Cmd
+	began time.Time
+	done  chan struct{} // closed when the process has ended
+	err   error         // how it ended
+	at    time.Time     // when it ended
 }
 
 // URL returns the node's base URL.
@@ -61,9 +63,10 @@ func (n *Node) start() error {
 	if err := start(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", n.Name, err)
 	}
-	p := &process{cmd: cmd, done: make(chan struct{})}
+	p := &process{cmd: cmd, began: time.Now(), done: make(chan struct{})}
 	go func() { // joined by whoever waits for done: at the latest Close
 		p.err = cmd.Wait()
+		p.at = time.Now()
 		close(p.done)
 	}()
 	n.mu.Lock()
@@ -118,14 +121,20 @@ func (n *Node) PID() int {
 // ErrRunning says that a node's process lives.
 var ErrRunning = errors.New("nodes: the process runs")
 
-// ExitCode returns the code that the node's last process ended with; -1: by a
-// signal. It returns ErrRunning where it lives.
-func (n *Node) ExitCode() (int, error) {
+// End is how a process ended.
+type End struct {
+	Code  int       // its exit code; -1: by a signal
+	Began time.Time // when it was started
+	At    time.Time // when it ended
+}
+
+// Ended returns how the node's last process ended; false: it lives.
+func (n *Node) Ended() (End, bool) {
 	p := n.process()
 	if p.running() {
-		return 0, ErrRunning
+		return End{}, false
 	}
-	return p.cmd.ProcessState.ExitCode(), nil
+	return End{Code: p.cmd.ProcessState.ExitCode(), Began: p.began, At: p.at}, true
 }
 
 // WaitEnd waits until the node's process has ended by itself.

@@ -6,13 +6,8 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
-
-	"github.com/limitd/limitd/jepsen/nemesis"
-	"github.com/limitd/limitd/jepsen/workload"
 )
 
 // matrix are the runs of `make jepsen`: each workload, each group of faults,
@@ -20,16 +15,16 @@ import (
 func matrix() []plan {
 	return []plan{
 		{workload: "semaphore", nemesis: "kill", time: 35 * time.Second},
-		{workload: "multi", nemesis: "partition", time: 35 * time.Second, store: "wal", callers: 32},
+		{workload: "multi", nemesis: "partition", time: 35 * time.Second, store: "wal"},
 		{workload: "leases", nemesis: "pause", time: 40 * time.Second},
 		{workload: "rate-oversupply", nemesis: "kill,partition", time: 35 * time.Second},
 		{workload: "rate", nemesis: "clock", time: 30 * time.Second},
 		{workload: "queue", nemesis: "membership", time: 35 * time.Second, store: "wal"},
 		{workload: "retries", nemesis: "partition,slow", time: 40 * time.Second, nodes: 5},
 		{workload: "admin", nemesis: "disk", time: 70 * time.Second},
-		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal", callers: 24},
+		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal"},
 		{workload: "renewals", nemesis: "kill,pause", time: 40 * time.Second, nodes: 5, store: "wal"},
-		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second, callers: 24},
+		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second},
 		{workload: "mixed", nemesis: "mixed", time: 70 * time.Second, nodes: 5, atOnce: 2},
 	}
 }
@@ -38,9 +33,9 @@ func matrix() []plan {
 func short() []plan {
 	return []plan{
 		{workload: "mixed", nemesis: "kill,pause,partition", time: 30 * time.Second},
-		{workload: "leases", nemesis: "clock", time: 20 * time.Second, callers: 32},
-		{workload: "semaphore", nemesis: "disk", time: 50 * time.Second, store: "wal", callers: 24},
-		{workload: "queue", nemesis: "membership", time: 25 * time.Second, callers: 32},
+		{workload: "leases", nemesis: "clock", time: 20 * time.Second},
+		{workload: "semaphore", nemesis: "disk", time: 50 * time.Second, store: "wal"},
+		{workload: "queue", nemesis: "membership", time: 25 * time.Second},
 	}
 }
 
@@ -51,6 +46,9 @@ func (p plan) complete(seed uint64) plan {
 	}
 	if p.store == "" {
 		p.store = "boltdb"
+	}
+	if p.lanes == 0 {
+		p.lanes = lanes
 	}
 	p.atOnce = max(1, p.atOnce)
 	p.seed = seed
@@ -84,45 +82,4 @@ func runMatrix(ctx context.Context, name string, list []plan, args []string) err
 		t.add(ctx, p.complete(*seed+uint64(i)), o)
 	}
 	return errors.Join(t.index("jepsen: "+name, o.out), t.verdict(name == "matrix" && *only == ""))
-}
-
-// soak makes random runs until time is over.
-func soak(ctx context.Context, args []string) error {
-	var o options
-	f := flag.NewFlagSet("soak", flag.ContinueOnError)
-	o.flags(f)
-	hours := f.Float64("hours", 1, "how long")
-	seed := f.Uint64("seed", uint64(time.Now().Unix()), "of what is drawn")
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	if err := o.complete(); err != nil {
-		return err
-	}
-	announce(o)
-	fmt.Printf("soak: %.2f hours, seed %d\n", *hours, *seed)
-	t, rng := newTotals(), rand.New(rand.NewPCG(*seed, 0x736f616b))
-	end := t.began.Add(time.Duration(*hours * float64(time.Hour)))
-	for i := uint64(0); time.Now().Before(end) && ctx.Err() == nil; i++ {
-		t.add(ctx, draw(rng).complete(*seed+i), o)
-	}
-	return errors.Join(t.index(fmt.Sprintf("jepsen: soak of %s", time.Since(t.began).Round(time.Minute)), o.out), t.verdict(*hours >= 0.5))
-}
-
-// draw returns a random plan.
-func draw(rng *rand.Rand) plan {
-	loads, groups := workload.All(), nemesis.Groups()
-	rng.Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
-	p := plan{
-		workload: loads[rng.IntN(len(loads))].Name, nemesis: strings.Join(groups[:1+rng.IntN(3)], ","), atOnce: 1 + rng.IntN(3),
-		store: []string{"boltdb", "wal"}[rng.IntN(2)], nodes: []int{3, 3, 5}[rng.IntN(3)],
-		time: time.Duration(45+rng.IntN(60)) * time.Second,
-	}
-	if rng.IntN(3) == 0 {
-		p.nemesis, p.time = "mixed", 90*time.Second
-	}
-	if !strings.HasPrefix(p.workload, "rate") { // these are as many as their rates call for
-		p.callers = 16 + rng.IntN(16)
-	}
-	return p
 }

@@ -103,7 +103,7 @@ func (r *run) prepare(binary string, stepping bool) {
 	r.stage.Leader = r.watch.leads
 	r.stage.Open(r.plan.seed)
 	r.env = &workload.Env{
-		URLs: r.ground.cluster.URLs(), HTTP: r.ground.callers, Record: r.record, Seed: r.plan.seed, Pause: stalls(r.plan.seed), Callers: r.plan.callers,
+		URLs: r.ground.cluster.URLs(), HTTP: r.ground.callers, Record: r.record, Seed: r.plan.seed, Pause: stalls(r.plan.seed), Callers: r.plan.callers, Lanes: r.plan.lanes,
 	}
 }
 

@@ -19,7 +19,8 @@ type plan struct {
 	workload, nemesis string
 	atOnce            int // how many faults may go on at once
 	nodes             int
-	callers           int // 0: the workload's own number
+	callers           int // of each lane; 0: the workload's own number
+	lanes             int // how many times the workload is there, side by side
 	store             string
 	time              time.Duration
 	seed              uint64
@@ -62,11 +63,16 @@ func (p *plan) flags(f *flag.FlagSet) {
 	f.StringVar(&p.nemesis, "nemesis", "kill", "which faults: groups or kinds, divided by commas; mixed: all; none")
 	f.IntVar(&p.atOnce, "at-once", 1, "how many faults may go on at once")
 	f.IntVar(&p.nodes, "nodes", 3, "how many nodes")
-	f.IntVar(&p.callers, "callers", 0, "how many callers; 0: as many as the workload has by itself")
+	f.IntVar(&p.callers, "callers", 0, "how many callers in each lane; 0: as many as the workload has by itself")
+	f.IntVar(&p.lanes, "lanes", lanes, "how many times the workload is there, side by side, each with limits and callers of its own")
 	f.StringVar(&p.store, "store", "boltdb", "log store: boltdb or wal")
 	f.DurationVar(&p.time, "time", 30*time.Second, "how long callers and faults go on")
 	f.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano())&0xffffff, "of all chance")
 }
+
+// lanes is how many of them keep a small machine busy: with one, callers wait for
+// each other's slots more than for answers.
+const lanes = 4
 
 // check finds the workload and the faults of a plan.
 func (p plan) check() (workload.Workload, []nemesis.Nemesis, error) {

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/limitd/limitd/jepsen/check"
@@ -83,6 +85,40 @@ func (g *ground) clean() error {
 	files, err := filepath.Glob(filepath.Join(g.dir, "n[0-9]*"))
 	for _, f := range files {
 		err = errors.Join(err, os.RemoveAll(f))
+	}
+	return err
+}
+
+// nodesData returns the data directories of a run's nodes, and the disks that
+// they were.
+func nodesData(dir string) (list []string) {
+	for _, pattern := range []string{"n[0-9]*.img", "n[0-9]"} {
+		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // the patterns are good
+		list = append(list, found...)
+	}
+	return list
+}
+
+// dataSize returns how many bytes of the disk nodes' data take: a disk of theirs
+// is a file with holes.
+func dataSize(dir string) (size int64) {
+	for _, root := range nodesData(dir) {
+		_ = filepath.WalkDir(root, func(_ string, e fs.DirEntry, err error) error {
+			if err != nil {
+				return nil // it went meanwhile
+			}
+			if info, err := e.Info(); err == nil {
+				size += info.Sys().(*syscall.Stat_t).Blocks * 512
+			}
+			return nil
+		})
+	}
+	return size
+}
+
+func removeData(dir string) (err error) {
+	for _, path := range nodesData(dir) {
+		err = errors.Join(err, os.RemoveAll(path))
 	}
 	return err
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,10 +43,10 @@ func TestListsAskForWhatThereIs(t *testing.T) {
 }
 
 func TestASoakDrawsWhatThereIs(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
+	d := newDealer(1)
 	drawn := make(map[string]bool)
-	for range 300 {
-		p := draw(rng).complete(1)
+	for range 100 {
+		p := d.deal(nil).complete(1)
 		w, list, err := p.check()
 		if err != nil || len(list) == 0 || p.nodes < 3 || p.time < 30*time.Second {
 			t.Fatalf("%+v: %v", p, err)
@@ -58,7 +57,7 @@ func TestASoakDrawsWhatThereIs(t *testing.T) {
 		}
 	}
 	if want := len(workload.All()) + len(nemesis.All()); len(drawn) != want {
-		t.Errorf("300 runs draw %d workloads and nemeses of %d", len(drawn), want)
+		t.Errorf("100 runs draw %d workloads and nemeses of %d", len(drawn), want)
 	}
 }
 
@@ -94,6 +93,50 @@ func TestAStoredHistoryIsJudgedAgain(t *testing.T) {
 	h.Faults, h.Ops[500].Time = []history.Fault{{Kind: "kill-all", Group: "kill"}}, 1
 	if err := judged(t.TempDir()); !errors.Is(err, errFailed) {
 		t.Errorf("cluster time went back: %v", err)
+	}
+}
+
+// TestASoakComesToEveryKind has each run of a soak strike with what one of 90 s
+// has time for at the least, the kinds first that struck the least before.
+func TestASoakComesToEveryKind(t *testing.T) {
+	const runs, strikes = 16, 4 // of 100 s each: half an hour
+	for seed := range uint64(200) {
+		d, sums := newDealer(seed), newTotals()
+		sums.ask(nemesis.All())
+		made := 0
+		for ; made < runs && len(sums.missing()) > 0; made++ {
+			_, list, err := d.deal(sums.missing()).check()
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.SortStableFunc(list, func(x, y nemesis.Nemesis) int { return sums.struck[x.Name] - sums.struck[y.Name] })
+			for _, n := range list[:min(strikes, len(list))] {
+				sums.struck[n.Name]++
+			}
+		}
+		if left := sums.missing(); len(left) > 0 {
+			t.Errorf("seed %d: after %d runs kinds of %v never struck", seed, made, left)
+		}
+	}
+}
+
+func TestFailedRunsLeaveNoMoreThanSoMuch(t *testing.T) {
+	sums := newTotals()
+	r := result{dir: t.TempDir(), err: errors.New("it failed")}
+	path := filepath.Join(r.dir, "n1", "raft.db")
+	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o755), os.WriteFile(path, make([]byte, 5000), 0o600), os.WriteFile(filepath.Join(r.dir, "n1.log"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if sums.keep(r); sums.kept < 5000 || sums.kept > 50_000 {
+		t.Errorf("5000 bytes of data count as %d", sums.kept)
+	}
+	sums.kept = mostKept
+	sums.keep(r)
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the data is there still: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "n1.log")); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/limitd/limitd/jepsen/nemesis"
 	"github.com/limitd/limitd/jepsen/network"
 	"github.com/limitd/limitd/jepsen/report"
 )
@@ -25,6 +26,7 @@ type totals struct {
 	asked                                  map[string]bool            // kinds that runs asked for
 	lacking                                map[string]map[string]bool // by kind: why it could not be
 	sums                                   []report.Summary
+	kept                                   int64 // bytes of nodes' data that failed runs left
 }
 
 func newTotals() *totals {
@@ -56,10 +58,9 @@ func (t *totals) add(ctx context.Context, p plan, o options) {
 		t.failed++
 	}
 	t.broken += len(r.broken)
+	t.keep(r)
 	if _, list, err := p.check(); err == nil {
-		for _, n := range list {
-			t.asked[n.Name] = true
-		}
+		t.ask(list)
 	}
 	if r.h == nil {
 		return
@@ -77,6 +78,43 @@ func (t *totals) add(ctx context.Context, p plan, o options) {
 			t.lacking[f.Kind] = make(map[string]bool)
 		}
 		t.lacking[f.Kind][f.Error] = true
+	}
+}
+
+// ask notes that faults are to strike.
+func (t *totals) ask(list []nemesis.Nemesis) {
+	for _, n := range list {
+		t.asked[n.Name] = true
+	}
+}
+
+// missing returns the groups with kinds of faults that were asked for and never
+// struck, though they may be possible.
+func (t *totals) missing() (groups []string) {
+	for _, n := range nemesis.All() {
+		if t.asked[n.Name] && t.struck[n.Name] == 0 && t.lacking[n.Name] == nil && !slices.Contains(groups, n.Group) {
+			groups = append(groups, n.Group)
+		}
+	}
+	return groups
+}
+
+// mostKept is how many bytes of nodes' data failed runs may leave, all together.
+const mostKept = 4 << 30
+
+// keep leaves the nodes' data of a failed run where it is as long as there is
+// little of it; else only the nodes' logs.
+func (t *totals) keep(r result) {
+	if !r.failed() {
+		return
+	}
+	if size := dataSize(r.dir); t.kept+size <= mostKept {
+		t.kept += size
+		return
+	}
+	fmt.Println("      failed runs left much data already: of this one only the logs stay")
+	if err := removeData(r.dir); err != nil {
+		fmt.Println("     ", err)
 	}
 }
 
@@ -116,11 +154,12 @@ func (t *totals) verdict(insist bool) error {
 	}
 	never := false
 	for _, kind := range slices.Sorted(maps.Keys(t.asked)) {
-		if insist && t.struck[kind] == 0 {
+		if t.struck[kind] == 0 {
 			fmt.Printf("never struck: %s\n", kind)
-			never = true
+			never = insist
 		}
 	}
+	fmt.Printf("kinds of faults: %d of %d struck\n", len(t.struck), len(nemesis.All()))
 	fmt.Printf("jepsen: %d passed, %d failed\n", t.runs-t.failed, t.failed)
 	if t.failed > 0 || never {
 		return errFailed

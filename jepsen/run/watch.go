@@ -28,7 +28,7 @@ type watch struct {
 }
 
 // watchEvery is how often each node is asked.
-const watchEvery = 50 * time.Millisecond
+const watchEvery = 100 * time.Millisecond
 
 func (w *watch) leads() string {
 	w.mu.Lock()
@@ -51,7 +51,7 @@ func (w *watch) run(ctx context.Context) {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				w.ask(ctx, n)
-				w.look(n)
+				w.look(ctx, n)
 				time.Sleep(watchEvery)
 			}
 		})
@@ -76,18 +76,14 @@ func (w *watch) ask(ctx context.Context, n *nodes.Node) {
 	}
 }
 
-// look notes the end of a node that no fault has, once for each.
-func (w *watch) look(n *nodes.Node) {
-	code, err := n.ExitCode()
+// look notes the end of a node that no fault explains, once for each. One that
+// ended late by a fault that is mended is started again.
+func (w *watch) look(ctx context.Context, n *nodes.Node) {
+	dead, err := w.stage.Tend(context.WithoutCancel(ctx), n)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err != nil {
-		w.dead[n.Name] = false
-		return
+	if err != nil && !w.dead[n.Name] {
+		w.ended = append(w.ended, fmt.Errorf("at %s: %w", w.record.Now().Round(time.Millisecond), err))
 	}
-	if w.dead[n.Name] || w.stage.Down(n) {
-		return
-	}
-	w.dead[n.Name] = true
-	w.ended = append(w.ended, fmt.Errorf("%s ended with code %d at %s, and no fault had it: see its log", n.Name, code, w.record.Now().Round(time.Millisecond)))
+	w.dead[n.Name] = dead && err != nil
 }

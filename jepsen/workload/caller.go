@@ -13,6 +13,7 @@ import (
 type caller struct {
 	env    *Env
 	number int // in the history
+	lane   int // from 0
 	chance *rand.Rand
 	ids    int
 }
@@ -27,7 +28,7 @@ const twin = 1000
 
 // other returns the caller's k-th other self, with chance of its own.
 func (c *caller) other(k int) *caller {
-	o := &caller{env: c.env, number: c.number + k*twin}
+	o := &caller{env: c.env, number: c.number + k*twin, lane: c.lane}
 	o.chance = rand.New(rand.NewPCG(c.chance.Uint64(), uint64(o.number)))
 	return o
 }

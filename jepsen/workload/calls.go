@@ -27,6 +27,7 @@ func (c *caller) acquireOnly(ctx context.Context, ask history.Ask) history.Op {
 	if ask.ID == "" {
 		ask.ID = c.newID()
 	}
+	ask.Limits = c.own(ask.Limits)
 	body := wire.AcquireRequest{
 		ID: ask.ID, Wait: wire.Duration(ask.Wait), TTL: wire.Duration(ask.TTL), Linger: wire.Duration(ask.Linger),
 		Owner: &wire.Owner{Name: "jepsen", PID: int64(c.number)},
@@ -80,24 +81,28 @@ func (c *caller) force(ctx context.Context, token uint64) history.Op {
 
 // put makes a limit, or replaces its settings.
 func (c *caller) put(ctx context.Context, name string, s history.Settings) history.Op {
+	name = c.ownName(name)
 	q := request{method: http.MethodPut, path: limitPath(name), body: limitRequest(s), key: c.newID(), read: readNothing}
 	return c.do(ctx, history.Op{Kind: history.Put, Ask: history.Ask{ID: q.key, Limits: one(name), Config: &s}}, q)
 }
 
 // remove deletes a limit.
 func (c *caller) remove(ctx context.Context, name string) history.Op {
+	name = c.ownName(name)
 	q := request{method: http.MethodDelete, path: limitPath(name), key: c.newID(), read: readNothing}
 	return c.do(ctx, history.Op{Kind: history.Delete, Ask: history.Ask{ID: q.key, Limits: one(name)}}, q)
 }
 
 // reset frees all slots of a limit.
 func (c *caller) reset(ctx context.Context, name string) history.Op {
+	name = c.ownName(name)
 	q := request{method: http.MethodPost, path: limitPath(name) + "/reset", key: c.newID(), read: readNothing}
 	return c.do(ctx, history.Op{Kind: history.Reset, Ask: history.Ask{ID: q.key, Limits: one(name)}}, q)
 }
 
 // readLimit reads a limit, linearizably.
 func (c *caller) readLimit(ctx context.Context, name string) history.Op {
+	name = c.ownName(name)
 	q := request{method: http.MethodGet, path: limitPath(name), read: readLimit}
 	return c.do(ctx, history.Op{Kind: history.ReadLimit, Ask: history.Ask{Limits: one(name)}}, q)
 }

@@ -13,8 +13,8 @@ const finishTime = 60 * time.Second
 // is short, so that callers look in between whether they are to go on.
 type step func(ctx context.Context, c *caller)
 
-// crew returns a Run of n callers (unless Env says how many) that repeat steps,
-// each what workOf gives it.
+// crew returns a Run of n callers a lane (unless Env says how many) that repeat
+// steps, each what workOf gives it by its place in the lane.
 func crew(n int, workOf func(i int) step) func(context.Context, *Env) error {
 	return func(ctx context.Context, e *Env) error {
 		callers := n
@@ -24,9 +24,10 @@ func crew(n int, workOf func(i int) step) func(context.Context, *Env) error {
 		finish, cancel := finishing(ctx)
 		defer cancel()
 		var group sync.WaitGroup
-		for i := range callers {
+		for i := range callers * e.lanes() {
 			group.Go(func() {
-				c, work := newCaller(e, i+1), workOf(i)
+				c, work := newCaller(e, i+1), workOf(i%callers)
+				c.lane = i / callers
 				for ctx.Err() == nil {
 					work(finish, c)
 				}

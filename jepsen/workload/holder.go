@@ -63,9 +63,12 @@ func (r *lockedRand) Read(b []byte) (int, error) {
 // lease is nil where there is none.
 func (h *holder) acquire(ctx context.Context, r client.Request) (*client.Lease, history.Op) {
 	op := history.Op{Client: h.number, Kind: history.Acquire, Ask: history.Ask{ID: r.ID, Wait: r.Wait, TTL: r.TTL}}
+	own := make(client.Slots, len(r.Limits))
 	for name, n := range r.Limits {
-		op.Limits = append(op.Limits, history.Want{Name: name, Slots: n})
+		own[h.ownName(name)] = n
+		op.Limits = append(op.Limits, history.Want{Name: h.ownName(name), Slots: n})
 	}
+	r.Limits = own
 	op = h.env.Record.Call(op)
 	lease, err := h.lib.Acquire(ctx, r)
 	if err != nil {

@@ -27,13 +27,15 @@ func decaying(name string, slots int64, num uint64, per time.Duration) named {
 // setupCaller is the number of the caller that makes limits.
 const setupCaller = 0
 
-// setup returns a Setup that makes limits.
+// setup returns a Setup that makes limits in each lane.
 func setup(limits ...named) func(context.Context, *Env) error {
 	return func(ctx context.Context, e *Env) error {
 		c := newCaller(e, setupCaller)
-		for _, l := range limits {
-			if err := c.make(ctx, l); err != nil {
-				return err
+		for c.lane = range e.lanes() {
+			for _, l := range limits {
+				if err := c.make(ctx, l); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

@@ -66,7 +66,10 @@ func Oversupply(slots int64, num uint64, per time.Duration, callers int) Workloa
 		Setup: setup(limit),
 		Run: func(ctx context.Context, e *Env) error {
 			// All slots at once: the limit must not be empty again before all wait.
-			newCaller(e, fillingCaller).acquire(ctx, history.Ask{Limits: rate(limit.name, slots)})
+			filling := newCaller(e, fillingCaller)
+			for filling.lane = range e.lanes() {
+				filling.acquire(ctx, history.Ask{Limits: rate(limit.name, slots)})
+			}
 			return crew(callers, all(oversupplyStep))(ctx, e)
 		},
 	}

@@ -41,7 +41,7 @@ func (r *resource) write(i int, token uint64, grants []history.Granted) {
 func places(g history.Granted) (list []string) {
 	switch {
 	case !g.Counted:
-	case g.Name == mutexLimit:
+	case inLane(g.Name, mutexLimit):
 		list = append(list, g.Name)
 	default:
 		for _, o := range g.Ordinals {

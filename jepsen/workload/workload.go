@@ -38,8 +38,13 @@ type Env struct {
 	// every 10 ms. (What a stopped process does on waking is what tokens are for.)
 	// nil: now and then, for some seconds.
 	Pause func(i int) time.Duration
-	// Callers is how many there are to be; 0: the workload's own number.
+	// Callers is how many there are to be in each lane; 0: the workload's own
+	// number.
 	Callers int
+	// Lanes is how many times the workload is there, side by side: each lane has
+	// limits of its own and callers of its own, who never ask for another's. More
+	// lanes are more calls at once without longer queues. 0: one.
+	Lanes int
 	// Patience is how long a caller goes on under one id without an answer;
 	// 0: 45 s, which suits a cluster that remembers for 60 s.
 	Patience time.Duration
@@ -47,6 +52,9 @@ type Env struct {
 
 // Rand returns caller i's own chance.
 func (e *Env) Rand(i int) *rand.Rand { return rand.New(rand.NewPCG(e.Seed, uint64(i)+1)) }
+
+// lanes returns the number of lanes.
+func (e *Env) lanes() int { return max(1, e.Lanes) }
 
 // patience returns how long a caller goes on under one id without an answer.
 func (e *Env) patience() time.Duration {
