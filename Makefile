@@ -10,8 +10,9 @@ TOOL    := $(GO) tool -modfile=tools/go.mod
 FUZZ    ?= 5s
 HOURS   ?= 1
 BENCH   ?= .
+BENCHFLAGS ?=
 
-.PHONY: all build test check proof fmt vet lint notices-check race fuzz bench faultclock show notices clean \
+.PHONY: all build test check proof fmt vet lint notices-check race fuzz bench gobench faultclock show notices clean \
 	sim sim-ci sim-det sim-replay jepsen jepsen-ci jepsen-soak mutants soak-limit search
 
 all: build test
@@ -39,6 +40,7 @@ vet:
 	$(GO) vet ./...
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) -C tools vet ./...
+	$(GO) -C tools/bench vet ./...
 
 ## lint: staticcheck, and imports by depguard (layers_test.go checks them all)
 lint:
@@ -57,8 +59,20 @@ fuzz:
 			$(GO) test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZ); \
 		done; done
 
-## bench: the benchmarks that match BENCH
-bench:
+## bench: limitd beside etcd, and Redis where there is one, on this machine; an hour. BENCHFLAGS='-rounds 1 -for 2s' is a look
+bench: build bin/etcd bin/bench
+	bin/bench $(BENCHFLAGS)
+
+.PHONY: bin/bench
+bin/bench:
+	$(GO) -C tools/bench build -o ../../bin/bench .
+
+# The server as its Go module asks for it, apart from what limitd depends on.
+bin/etcd: tools/bench/etcd/go.mod
+	CGO_ENABLED=0 $(GO) -C tools/bench/etcd build -trimpath -o ../../../bin/etcd go.etcd.io/etcd/server/v3
+
+## gobench: the Go benchmarks that match BENCH
+gobench:
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 ## faultclock: bin/limitd-faultclock, whose wall clock a test can step

@@ -30,7 +30,7 @@ func TestThreeNodesOutliveTheirLeaders(t *testing.T) {
 	done := make(chan *bench.Report, 1)
 	go func() {
 		report, err := bench.Run(load, bench.Options{
-			Bases: c.URLs(), Connections: 12, Duration: 40 * time.Second, Limits: 2, Slots: 2, Hold: 2 * time.Millisecond,
+			Mode: bench.Pairs, Bases: c.URLs(), Connections: 12, Duration: 40 * time.Second, Limits: 2, Slots: 2, Hold: 2 * time.Millisecond,
 		})
 		if err != nil {
 			t.Errorf("the callers: %v", err)
@@ -49,7 +49,7 @@ func TestThreeNodesOutliveTheirLeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("\n%s", text.String())
-	if !report.Passed() || report.Failed > 0 {
+	if !report.Check.Passed || report.Failed > 0 {
 		t.Errorf("the callers met errors, or a limit was over-granted")
 	}
 	verifyEqual(ctx, t, c)

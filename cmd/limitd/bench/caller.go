@@ -16,15 +16,21 @@ import (
 
 // caller is one connection. It is used by one goroutine.
 type caller struct {
-	run     *run
-	base    int // of run.Bases, that it talks to now
-	acquire histogram
-	release histogram
-	pairs   int64
-	retries int64
-	tokens  []uint64
-	errs    []error // the first few
-	failed  int64
+	run        *run
+	base       int   // of run.Bases, that it talks to now
+	time       int64 // cluster time that the last answer told, ns
+	acquire    histogram
+	release    histogram
+	done       int64 // operations that came to their end
+	failed     int64 // those that did not
+	retries    int64
+	tokens     []uint64
+	admissions []admission
+	errs       []error // the first few
+}
+
+func newCaller(r *run, i int) *caller {
+	return &caller{run: r, base: i % len(r.Bases), acquire: newHistogram(), release: newHistogram()}
 }
 
 // keptErrors is how many errors of one caller the report can show.
@@ -33,36 +39,12 @@ const keptErrors = 3
 // pause is what a caller waits before it tries again.
 const pause = 20 * time.Millisecond
 
-// pair acquires a slot of l and releases it.
-func (c *caller) pair(ctx context.Context, l *watched) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	id := c.run.name + "-" + strconv.FormatUint(c.run.ids.Add(1), 10)
-	var grant wire.Grant
-	start := time.Now()
-	err := c.call(ctx, http.MethodPost, "/v1/acquire", wire.AcquireRequest{
-		ID: id, Limits: []wire.Entry{{Name: l.name}}, Wait: wire.Duration(patience), TTL: ttl, Owner: &wire.Owner{Name: "limitd bench"},
-	}, &grant)
-	if err != nil {
-		c.fail(fmt.Errorf("acquire: %w", err))
-		return
-	}
-	c.acquire.add(time.Since(start))
-	l.granted()
-	c.tokens = append(c.tokens, grant.Token)
-	time.Sleep(c.run.Hold)
-	l.held.Add(-1) // from the sending of the release on, the slot may be another's
-	var released wire.Released
-	start = time.Now()
-	err = c.call(ctx, http.MethodPost, "/v1/release", wire.ReleaseRequest{Token: grant.Token}, &released)
-	switch {
-	case err != nil:
-		c.fail(fmt.Errorf("release: %w", err))
-	case !released.Released:
-		c.fail(fmt.Errorf("release of token %d: %s", grant.Token, released.Reason))
-	default:
-		c.release.add(time.Since(start))
-		c.pairs++
+// request is an acquire of slots of l, under an id of its own.
+func (r *run) request(l *watched, slots int64, mode string) wire.AcquireRequest {
+	return wire.AcquireRequest{
+		ID:     r.name + "-" + strconv.FormatUint(r.ids.Add(1), 10),
+		Limits: []wire.Entry{{Name: l.name, Slots: slots}}, Mode: mode,
+		Wait: wire.Duration(patience), TTL: ttl, Owner: &wire.Owner{Name: "limitd bench"},
 	}
 }
 
@@ -118,9 +100,11 @@ func (c *caller) try(ctx context.Context, method, path string, body []byte, out 
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	c.heed(response.Header.Get(wire.HeaderTime))
+	switch {
 	case response.StatusCode == http.StatusAccepted:
 		return errWaiting
 	case response.StatusCode/100 != 2:
@@ -129,6 +113,18 @@ func (c *caller) try(ctx context.Context, method, path string, body []byte, out 
 		return nil
 	}
 	return json.Unmarshal(answer, out)
+}
+
+// heed takes note of the cluster time that an answer told.
+func (c *caller) heed(text string) {
+	told, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return
+	}
+	c.time = told
+	seen := &c.run.seen
+	for newest := seen.Load(); told > newest && !seen.CompareAndSwap(newest, told); newest = seen.Load() {
+	}
 }
 
 func problemOf(response *http.Response, answer []byte) error {

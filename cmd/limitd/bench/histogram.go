@@ -1,55 +1,40 @@
 package bench
 
 import (
-	"math/bits"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// histogram counts durations in buckets that are at most 1/32 wide, so that a
-// quantile is off by at most 3 %. The zero histogram is empty.
-type histogram struct {
-	counts [64 * buckets]int64
-	n      int64
-	top    time.Duration
+// histogram counts durations of a microsecond to an hour with three digits.
+type histogram struct{ h *hdrhistogram.Histogram }
+
+func newHistogram() histogram {
+	return histogram{hdrhistogram.New(int64(time.Microsecond), int64(time.Hour), 3)}
 }
 
-// buckets is into how many parts each power of two of nanoseconds is divided.
-const buckets = 32
-
-func (h *histogram) add(d time.Duration) {
-	h.counts[bucket(d)]++
-	h.n++
-	h.top = max(h.top, d)
+func (h histogram) add(d time.Duration) {
+	d = min(max(d, time.Microsecond), time.Hour)
+	_ = h.h.RecordValue(int64(d)) // it lies within the bounds
 }
 
-func (h *histogram) merge(o *histogram) {
-	for i, n := range o.counts {
-		h.counts[i] += n
+func (h histogram) merge(o histogram) { h.h.Merge(o.h) }
+
+// Latency is how long operations of one kind took, in seconds.
+type Latency struct {
+	Of    string  `json:"of"`
+	Count int64   `json:"count"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P99   float64 `json:"p99"`
+	P999  float64 `json:"p99_9"`
+	Max   float64 `json:"max"`
+}
+
+func (h histogram) latency(of string) Latency {
+	at := func(percent float64) float64 { return time.Duration(h.h.ValueAtPercentile(percent)).Seconds() }
+	return Latency{
+		Of: of, Count: h.h.TotalCount(), P50: at(50), P90: at(90), P99: at(99), P999: at(99.9),
+		Max: time.Duration(h.h.Max()).Seconds(),
 	}
-	h.n += o.n
-	h.top = max(h.top, o.top)
-}
-
-// quantile returns the duration below which the share q of all lie.
-func (h *histogram) quantile(q float64) time.Duration {
-	rank := int64(q * float64(h.n))
-	for i, n := range h.counts {
-		if rank -= n; rank < 0 {
-			return min(upper(i), h.top)
-		}
-	}
-	return h.top
-}
-
-// bucket numbers the buckets: the power of two, then the five bits below it.
-func bucket(d time.Duration) int {
-	v := uint64(max(d, buckets)) // below 32 ns nothing can be told apart
-	power := bits.Len64(v) - 1
-	return power*buckets + int(v>>(power-5))&(buckets-1)
-}
-
-// upper returns the end of a bucket.
-func upper(i int) time.Duration {
-	power, part := i/buckets, i%buckets
-	return time.Duration(uint64(buckets+part+1) << (power - 5))
 }

@@ -3,79 +3,137 @@ package bench
 import (
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 	"time"
 )
 
-// Report is what a run measured and found.
+// Report is what a run measured and found. Times are in seconds.
 type Report struct {
-	Options Options
-	Elapsed time.Duration
-	Pairs   int64 // acquires with their releases
-	Retries int64 // tries that got no answer, or one that asks for another try
-	Failed  int64 // pairs that did not come to their end
-	Errors  []error
+	Mode        Mode    `json:"mode"`
+	Connections int     `json:"connections"`
+	Nodes       int     `json:"nodes"`
+	Limits      int     `json:"limits"`
+	Slots       int64   `json:"slots"`
+	Decay       int64   `json:"slot_decay_per_second,omitempty"`
+	Hold        float64 `json:"hold_seconds"`
+	Rate        float64 `json:"rate,omitempty"` // operations that were due a second; 0: closed loop
+	Elapsed     float64 `json:"elapsed_seconds"`
 
-	Peak       int64 // most slots of one limit that were surely held at once
-	Left       int64 // slots occupied when all had been released
-	Duplicates int64 // tokens given to two grants
-	Inspected  bool  // Left is what the nodes said; else nobody could be asked
+	// Operations that came to their end: acquires with their releases, or
+	// admissions of a rate limit.
+	Operations int64     `json:"operations"`
+	PerSecond  float64   `json:"operations_per_second"`
+	Latencies  []Latency `json:"latencies"`
+	Queue      *Queue    `json:"queue,omitempty"` // of Waiters alone
+	Retries    int64     `json:"retries"`         // tries that got no answer, or one that asks for another try
+	Failed     int64     `json:"failed"`          // operations that did not come to their end
+	Errors     []string  `json:"errors"`          // the first few
 
-	acquire, release histogram
-	grants           int
+	Check Check `json:"over_admission_check"`
 }
 
-// shownErrors is how many errors a report shows.
+// Check is what came of looking for over-admission.
+type Check struct {
+	Passed bool     `json:"passed"`
+	Seen   []string `json:"seen"`  // what was looked at
+	Wrong  []string `json:"wrong"` // what should not be
+}
+
+func (c *Check) saw(format string, args ...any) {
+	c.Seen = append(c.Seen, fmt.Sprintf(format, args...))
+}
+
+func (c *Check) wrong(format string, args ...any) {
+	c.Passed = false
+	c.Wrong = append(c.Wrong, fmt.Sprintf(format, args...))
+}
+
+// shownErrors is how many errors a report has.
 const shownErrors = 5
 
 func newReport(o Options, callers []*caller, elapsed time.Duration) *Report {
-	r := &Report{Options: o, Elapsed: elapsed}
-	var tokens []uint64
+	r := &Report{
+		Mode: o.Mode, Connections: o.Connections, Nodes: len(o.Bases), Limits: o.Limits, Slots: o.Slots, Decay: o.Decay,
+		Hold: o.Hold.Seconds(), Rate: o.Rate, Elapsed: elapsed.Seconds(),
+		Errors: []string{}, Check: Check{Passed: true, Seen: []string{}, Wrong: []string{}},
+	}
+	acquire, release := newHistogram(), newHistogram()
 	for _, c := range callers {
-		r.Pairs += c.pairs
+		r.Operations += c.done
 		r.Retries += c.retries
 		r.Failed += c.failed
-		r.Errors = append(r.Errors, c.errs...)
-		r.acquire.merge(&c.acquire)
-		r.release.merge(&c.release)
-		tokens = append(tokens, c.tokens...)
+		for _, err := range c.errs[:min(len(c.errs), shownErrors-len(r.Errors))] {
+			r.Errors = append(r.Errors, err.Error())
+		}
+		acquire.merge(c.acquire)
+		release.merge(c.release)
 	}
-	slices.Sort(tokens)
-	r.grants = len(tokens)
-	r.Duplicates = int64(len(tokens) - len(slices.Compact(tokens)))
+	r.PerSecond = float64(r.Operations) / elapsed.Seconds()
+	r.Latencies = []Latency{acquire.latency("acquire")}
+	if release.h.TotalCount() > 0 {
+		r.Latencies = append(r.Latencies, release.latency("release"))
+	}
 	return r
-}
-
-// Passed tells whether no limit was over-granted, no token given twice, and
-// nothing is left occupied. Failed pairs leave slots to their TTL, so that with
-// them what is left says nothing.
-func (r *Report) Passed() bool {
-	return r.Inspected && r.Pairs > 0 && r.Peak <= r.Options.Slots && r.Duplicates == 0 && (r.Left == 0 || r.Failed > 0)
 }
 
 // Write writes the report for people.
 func (r *Report) Write(w io.Writer) error {
-	o := r.Options
 	p := &errWriter{w: w}
-	p.printf("%d connections to %d nodes, %d limits of %d slots, each held for %v, %v\n", o.Connections, len(o.Bases), o.Limits, o.Slots, o.Hold, r.Elapsed.Round(time.Millisecond))
-	p.printf("pairs     %d, %.0f/s\n", r.Pairs, float64(r.Pairs)/r.Elapsed.Seconds())
-	p.latency("acquire", &r.acquire)
-	p.latency("release", &r.release)
-	p.printf("retries   %d\nfailed    %d\n", r.Retries, r.Failed)
-	for _, err := range r.Errors[:min(len(r.Errors), shownErrors)] {
-		p.printf("          %v\n", err)
+	p.printf("%s: %s\n", r.Mode, r.setting())
+	p.printf("%-11s %d in %v, %.0f/s\n", r.operations(), r.Operations, seconds(r.Elapsed, time.Millisecond), r.PerSecond)
+	for _, l := range r.Latencies {
+		p.printf("%-11s p50 %v  p90 %v  p99 %v  p99.9 %v  max %v\n", l.Of, short(l.P50), short(l.P90), short(l.P99), short(l.P999), short(l.Max))
 	}
-	verdict := "PASS"
-	switch {
-	case !r.Inspected:
-		verdict = "FAIL: nobody could be asked what is left"
-	case !r.Passed():
-		verdict = "FAIL"
+	if q := r.Queue; q != nil {
+		p.printf("%-11s %d parked in %v, all granted in %v", "queue", q.Waiters, short(q.Parked), short(q.Granted))
+		if q.Memory != 0 {
+			p.printf(", %d bytes of the nodes' memory each", q.Memory)
+		}
+		p.printf("\n")
 	}
-	p.printf("over-admission check: %s (at most %d of %d slots of a limit held at once; %d grants, %d tokens twice; %d slots occupied at the end)\n",
-		verdict, r.Peak, o.Slots, r.grants, r.Duplicates, r.Left)
+	p.printf("%-11s %d\n%-11s %d\n", "retries", r.Retries, "failed", r.Failed)
+	for _, text := range r.Errors {
+		p.printf("            %s\n", text)
+	}
+	p.printf("over-admission check: %s\n", r.Check)
 	return p.err
 }
+
+func (r *Report) operations() string {
+	if r.Mode == Rate {
+		return "admitted"
+	}
+	return "pairs"
+}
+
+// setting tells what was run, in words.
+func (r *Report) setting() string {
+	text := fmt.Sprintf("%d connections to %d nodes, %d limits of %d slots", r.Connections, r.Nodes, r.Limits, r.Slots)
+	if r.Decay > 0 {
+		text += fmt.Sprintf(" and %d/s of decay", r.Decay)
+	}
+	if r.Hold > 0 {
+		text += fmt.Sprintf(", each held for %v", seconds(r.Hold, time.Microsecond))
+	}
+	if r.Rate > 0 {
+		text += fmt.Sprintf(", %v operations due a second; latencies count from there", r.Rate)
+	}
+	return text
+}
+
+// String returns PASS or FAIL, and why.
+func (c Check) String() string {
+	if c.Passed {
+		return "PASS (" + strings.Join(c.Seen, "; ") + ")"
+	}
+	return "FAIL: " + strings.Join(c.Wrong, "; ") + " (" + strings.Join(c.Seen, "; ") + ")"
+}
+
+func seconds(s float64, unit time.Duration) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(unit)
+}
+
+func short(s float64) time.Duration { return seconds(s, 10*time.Microsecond) }
 
 // errWriter keeps the first error of many writes.
 type errWriter struct {
@@ -87,9 +145,4 @@ func (p *errWriter) printf(format string, args ...any) {
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.w, format, args...)
 	}
-}
-
-func (p *errWriter) latency(name string, h *histogram) {
-	round := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
-	p.printf("%-9s p50 %v  p99 %v  max %v\n", name, round(h.quantile(0.50)), round(h.quantile(0.99)), round(h.top))
 }
