@@ -108,7 +108,7 @@ func followedTwo(waiters int) scope {
 func followedRing(waiters int) scope {
 	s := ring(waiters)
 	s.name, s.tag, s.parted = fmt.Sprintf("a ring of 3 limits in time, %d waiters, one followed", waiters), true, 0
-	s.resize = [2]int64{}
+	s.ways, s.resize = false, [2]int64{}
 	return timed(s)
 }
 
