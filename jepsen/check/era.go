@@ -39,7 +39,7 @@ func end(o *history.Op) time.Duration {
 
 // part gathers the facts of what lies between two instants.
 func part(h *history.History, from, to time.Duration) *facts {
-	p := &history.History{Run: h.Run, Faults: h.Faults}
+	p := &history.History{Run: h.Run, Faults: h.Faults, Leaders: h.Leaders, Final: h.Final}
 	older := make(map[string]bool)
 	for _, o := range h.Ops {
 		if o.Call < from && o.Kind == history.Acquire {
