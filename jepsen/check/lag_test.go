@@ -42,6 +42,7 @@ func TestALeaderKeepsWhatItHasHeard(t *testing.T) {
 		"another was killed":           {struck(handover("n2", 3, lost), "n1"), true},
 		"two lead in a term":           {torn(handover("n2", 3, lost)), false},
 		"time stands still":            {still(handover("n3", 3, lost)), true},
+		"that was ten seconds ago":     {late(handover("n2", 3, lost)), false},
 		"nobody was asked":             {unconfirmed(handover("n2", 3, lost)), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,6 +65,16 @@ func torn(h *history.History) *history.History {
 
 func still(h *history.History) *history.History {
 	h.Ops[3].Time = h.Ops[2].Time
+	return h
+}
+
+// late has the new leader show itself only eleven seconds after it was heard.
+func late(h *history.History) *history.History {
+	for i := range h.Ops[2:] {
+		o := &h.Ops[2+i]
+		o.Call, o.Return, o.Time = o.Call+9*time.Second, o.Return+9*time.Second, o.Time+int64(9*time.Second)
+	}
+	h.Leaders[1].At, h.Leaders[1].Until = 11*time.Second, 20*time.Second
 	return h
 }
 

@@ -84,11 +84,7 @@ func (f *facts) protected(w *waiter, patience time.Duration) uint64 {
 		if x.earliest > at {
 			break // it came too late to be in the way
 		}
-		over := f.over(x)
-		if over == never {
-			return never
-		}
-		if _, left := f.timeAfter(over); left > since {
+		if _, left := f.timeAfter(f.over(x)); left > since { // beyond all time, where that is not known
 			since = left
 			at = f.mustPass(addTime(since, int64(patience)))
 		}
