@@ -110,3 +110,18 @@ func TestReleasesMakeHintsLessExact(t *testing.T) {
 		}
 	}
 }
+
+// TestRateSlotsOutlastTheirRequest has a wait for rate slots of which nobody
+// heard, and which was cancelled: it may have been granted before, and only decay
+// returns that.
+func TestRateSlotsOutlastTheirRequest(t *testing.T) {
+	s := newTries(2)
+	s.add(10*ms, history.Op{Kind: history.Acquire, Ask: history.Ask{ID: "lost", Wait: time.Second, Limits: []history.Want{{Name: "api", Slots: 2, Rate: true}}}})
+	lost := &s.h.Ops[1]
+	lost.Outcome, lost.Index, lost.Time, lost.Astray = history.Unknown, 0, 0, 1
+	s.add(20*ms, history.Op{Kind: history.Cancel, Ask: history.Ask{ID: "lost"}, Got: history.Got{Cancelled: true}})
+	s.ask(30*ms, 1, false, 80*ms)
+	if found := convicted(&s.h); len(found) > 0 {
+		t.Errorf("convicted: %v", found)
+	}
+}
