@@ -38,7 +38,7 @@ func TestTheInnocentGoFree(t *testing.T) {
 	for seed := *firstWorld; seed < *firstWorld+*worlds; seed++ {
 		c := plain()
 		c.seed, c.fussy, c.calm = uint64(seed), seed%3 != 0, seed%2 == 0
-		c.library, c.restore, c.clients = seed%5 == 4, seed%7 == 6, 3+seed%11
+		c.library, c.restore, c.clients, c.tries = seed%5 == 4, seed%7 == 6, 3+seed%11, seed%13 == 12
 		h, _ := play(c)
 		for _, v := range check.All(h) {
 			looked[v.Checker.Name] += v.Looked

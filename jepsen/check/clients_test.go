@@ -53,16 +53,47 @@ func (b *body) acquire() {
 	o := b.op(history.Acquire)
 	o.ID, o.TTL = fmt.Sprintf("c%d-%d", b.client, b.made), time.Duration(1+b.w.rng.IntN(2))*time.Second
 	o.Limits = []history.Want{b.want(b.pick())}
+	if b.c.run == patient {
+		b.beside(o)
+		return
+	}
 	if other := b.pick(); other != o.Limits[0].Name && b.w.rng.IntN(4) == 0 {
 		o.Limits = append(o.Limits, b.want(other))
 	}
 	switch {
 	case b.c.run == check.Oversupply:
 		o.Wait = 20 * time.Second
+	case b.c.tries:
+		o.Limits = []history.Want{b.want("api")}
 	case b.w.rng.IntN(2) == 0:
 		o.Wait = time.Duration(1+b.w.rng.IntN(800)) * ms
 	}
 	b.w.call(o, b.c.calm, func() { b.got(o) })
+}
+
+// patient is a run in which the first client wants all slots of all limits, the
+// second holds one for long, and the others do for a moment.
+const patient = "patience"
+
+func (b *body) beside(o *history.Op) {
+	o.Limits[0].Slots, o.Wait = 1, time.Duration(b.w.rng.IntN(200))*ms
+	hold := b.w.rng.IntN(80)
+	switch b.client {
+	case 1:
+		o.Limits, o.Wait, hold = nil, 20*time.Second, 1
+		for _, name := range b.c.names {
+			o.Limits = append(o.Limits, history.Want{Name: name, Slots: b.c.limits[name].Slots})
+		}
+	case 2:
+		hold = 300 + b.w.rng.IntN(600)
+	}
+	b.w.call(o, b.c.calm, func() {
+		if o.Token == 0 {
+			b.soon()
+			return
+		}
+		b.w.at(b.w.now+time.Duration(hold)*ms, func() { b.letGo(o, b.soon) })
+	})
 }
 
 // got goes on with what an acquire was answered.

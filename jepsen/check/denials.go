@@ -22,9 +22,15 @@ func judgeDenials(f *facts, r *report) {
 
 // mustFit tells whether a try found room on all its limits, for certain.
 func (f *facts) mustFit(a *act, rooms map[string]*room) bool {
+	return f.wouldFit(a, a.Index, 0, rooms)
+}
+
+// wouldFit tells whether there is room on all limits of an acquire after the
+// record at an index, and nobody waits for any but so many, which it is among.
+func (f *facts) wouldFit(a *act, index uint64, waiting int64, rooms map[string]*room) bool {
 	for _, w := range a.Limits {
 		l := f.limit(w.Name)
-		b := l.bounds(a.Index, a.Index)
+		b := l.bounds(index, index)
 		if !b.known || b.gone {
 			return false
 		}
@@ -36,7 +42,7 @@ func (f *facts) mustFit(a *act, rooms map[string]*room) bool {
 			m = f.room(l)
 			rooms[w.Name] = m
 		}
-		if m.most.at(a.Index)+w.Slots > b.least || m.mostWaiting.at(a.Index) > 0 {
+		if m.most.at(index)+w.Slots > b.least || m.mostWaiting.at(index) > waiting {
 			return false
 		}
 	}

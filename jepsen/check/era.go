@@ -17,16 +17,16 @@ const forever = time.Duration(math.MaxInt64)
 // parts on both sides.
 func cut(h *history.History) []*facts {
 	var eras []*facts
-	from := time.Duration(math.MinInt64)
+	began, from := time.Duration(math.MinInt64), time.Duration(math.MinInt64)
 	for i := range h.Ops {
 		if o := &h.Ops[i]; o.Kind == history.Restore && o.Outcome != history.Refused && o.Call >= from {
-			eras = append(eras, part(h, from, o.Call))
-			if from = end(o); from == forever {
+			eras = append(eras, part(h, began, from, o.Call))
+			if began, from = o.Call, end(o); from == forever {
 				return eras
 			}
 		}
 	}
-	return append(eras, part(h, from, forever))
+	return append(eras, part(h, began, from, forever))
 }
 
 // end is when an op is over for certain.
@@ -37,20 +37,21 @@ func end(o *history.Op) time.Duration {
 	return o.Return
 }
 
-// part gathers the facts of what lies between two instants.
-func part(h *history.History, from, to time.Duration) *facts {
-	p := &history.History{Run: h.Run, Faults: h.Faults}
-	older := make(map[string]bool)
+// part gathers the facts of what lies between two instants, of which the first
+// ends a restore that began before: what was done during that may still count.
+func part(h *history.History, began, from, to time.Duration) *facts {
+	p := &history.History{Run: h.Run, Faults: h.Faults, Leaders: h.Leaders, Final: h.Final}
+	older, taken := make(map[string]bool), make(map[uint64]bool)
 	for _, o := range h.Ops {
 		if o.Call < from && o.Kind == history.Acquire {
-			older[o.ID] = true
+			older[o.ID], taken[o.Token] = true, true
 		}
 		switch {
 		case o.Call >= to || o.Kind == history.Restore || o.Kind == history.Save:
 			continue
 		case o.Kind == history.Put && o.Call < from:
 			o.Outcome = history.Unknown // any settings of before may be the backup's
-		case end(&o) < from || o.Outcome == history.Refused:
+		case end(&o) < began || o.Outcome == history.Refused:
 			continue
 		}
 		if o.Call < from || o.Return >= to {
@@ -59,7 +60,8 @@ func part(h *history.History, from, to time.Duration) *facts {
 		p.Ops = append(p.Ops, o)
 	}
 	for _, b := range h.Beliefs {
-		if b.From >= from && b.From < to {
+		// The word of a grant of before may come only now, and is worth nothing.
+		if b.From >= from && b.From < to && !taken[b.Token] {
 			b.To = min(b.To, to)
 			p.Beliefs = append(p.Beliefs, b)
 		}

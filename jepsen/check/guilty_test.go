@@ -38,6 +38,15 @@ func TestBrokenLimitersAreConvicted(t *testing.T) {
 		"the bucket leaks faster":     {"rate"},
 		"grants while inactive count": {"toggles"},
 		"a barred id is granted":      {"once"},
+		"told to come late":           {"retry"},
+		"told to come a little late":  {"retry"},
+		"told to come early":          {"retry"},
+		"told to come at once":        {"retry"},
+		"told nothing":                {"retry"},
+		"a denial moves the decay":    {"retry"},
+		"nobody looks at who waits":   {"idle"},
+		"a leader loses the gap":      {"lag"},
+		"time stands still":           {"lag"},
 	} {
 		t.Run(bug, func(t *testing.T) {
 			missing := slices.Clone(by)
@@ -45,6 +54,7 @@ func TestBrokenLimitersAreConvicted(t *testing.T) {
 			for seed := uint64(0); seed < 40 && len(missing) > 0; seed++ {
 				c := plain()
 				c.seed, c.bug, c.fussy = seed, bug, bug == "a toggle leaks" || strings.Contains(bug, "inactive") || seed%2 == 0
+				c.tries = slices.Contains(by, "retry")
 				h, shown := play(c)
 				if shown == 0 {
 					continue

@@ -21,13 +21,18 @@ func TestNonsenseIsJudgedToo(t *testing.T) {
 		for range 1 + rng.IntN(30) {
 			distort(rng, &h.Ops[rng.IntN(len(h.Ops))])
 		}
+		for i := range h.Leaders {
+			if x := &h.Leaders[i]; rng.IntN(5) == 0 {
+				x.Node, x.Term, x.At, x.Until = node(rng), rng.Uint64N(9), time.Duration(rng.Int64()), time.Duration(rng.Int64())
+			}
+		}
 		check.All(h)
 		check.Enough(h)
 	}
 }
 
 func distort(rng *rand.Rand, o *history.Op) {
-	switch rng.IntN(12) {
+	switch rng.IntN(13) {
 	case 0:
 		o.Index = rng.Uint64()
 	case 1:
@@ -50,6 +55,8 @@ func distort(rng *rand.Rand, o *history.Op) {
 		o.TTL, o.Wait, o.Waited = time.Duration(rng.Int64()), time.Duration(rng.Int64()), time.Duration(rng.Int64())
 	case 10:
 		o.ExpiresIn = time.Duration(rng.Int64() - rng.Int64())
+	case 12:
+		o.Code, o.RetryAfter, o.Ahead = "denied", time.Duration(rng.Int64()-rng.Int64()), rng.Int64N(3)-1
 	case 11:
 		o.Config = &history.Settings{Slots: rng.Int64N(5) - 1, RateNum: rng.Uint64(), RatePer: time.Duration(rng.Int64N(3))}
 	}

@@ -40,3 +40,37 @@ func TestTimeGoesOnFromTheBackup(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatTheBackupTookAwayIsNotHeld has a lease that was granted before a backup
+// was restored, and taken away while that went on. Another is granted after.
+func TestWhatTheBackupTookAwayIsNotHeld(t *testing.T) {
+	at := func(o history.Op, from, to time.Duration, index uint64) history.Op {
+		o.Call, o.Return, o.Index, o.Outcome, o.Tries = from, to, index, history.OK, 1
+		o.Time = int64(from)
+		return o
+	}
+	db := []history.Want{{Name: "db"}}
+	put := history.Op{Kind: history.Put, Ask: history.Ask{Limits: db, Config: &history.Settings{Slots: 1}}}
+	again := took("a", 5, "db")
+	again.Replayed = true
+	h := &history.History{Run: history.Run{Instrument: "sim", Remember: time.Minute}, Ops: []history.Op{
+		at(put, time.Second, time.Second+ms, 3),
+		at(took("a", 5, "db"), 9900*ms, 10450*ms, 9),
+		at(history.Op{Kind: history.Restore}, 10*time.Second, 10400*ms, 0),
+		at(history.Op{Kind: history.Reset, Ask: history.Ask{Limits: db}}, 10100*ms, 10200*ms, 30),
+		at(put, 10500*ms, 10501*ms, 31),
+		at(took("b", 6, "db"), 10600*ms, 10601*ms, 35),
+		at(again, 10900*ms, 10901*ms, 40),
+	}}
+	for i := range h.Ops {
+		h.Ops[i].Number, h.Ops[i].Client = i+1, i
+	}
+	slot := []history.Granted{{Name: "db", Slots: 1, Counted: true}}
+	h.Beliefs = []history.Belief{
+		{Client: 1, Token: 5, Granted: slot, From: 10450 * ms, To: 12 * time.Second},
+		{Client: 5, Token: 6, Granted: slot, From: 10601 * ms, To: 12 * time.Second},
+	}
+	if found := convicted(h); len(found) > 0 {
+		t.Errorf("convicted: %v", found)
+	}
+}

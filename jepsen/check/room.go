@@ -1,6 +1,10 @@
 package check
 
-import "github.com/limitd/limitd/jepsen/history"
+import (
+	"slices"
+
+	"github.com/limitd/limitd/jepsen/history"
+)
 
 // room is what may be, and what must be, occupied of a limit, and who may and
 // who must wait for it, at any index.
@@ -27,7 +31,7 @@ func (f *facts) room(l *limit) *room {
 		n := wants(a.Op, l.name)
 		r := f.asked[a.ID]
 		if r == nil && (a.Outcome != history.OK || a.Tries > 1) || r != nil && r.acquires[0] == a && len(r.grants) == 0 {
-			m.most.add(a.earliest, f.mayHoldUntil(a), n)
+			m.most.add(a.earliest, f.mayHoldOf(a, l), n)
 		}
 		if a.Wait > 0 && (r == nil || r.firstWait() == a) {
 			m.largest, m.shared = max(m.largest, n), m.shared || len(a.Limits) > 1
@@ -41,6 +45,16 @@ func (f *facts) room(l *limit) *room {
 		t.close()
 	}
 	return m
+}
+
+// mayHoldOf is how long an acquire that nobody knows a grant of may hold slots of
+// a limit: those that only decay returns outlast its end.
+func (f *facts) mayHoldOf(a *act, l *limit) uint64 {
+	until := f.mayHoldUntil(a)
+	if until == 0 || !slices.ContainsFunc(a.Limits, func(w history.Want) bool { return w.Name == l.name && w.Rate }) {
+		return until
+	}
+	return l.clearedAfter(f.over(a), true)
 }
 
 // mayHoldUntil is how long an acquire that nobody knows a grant of may hold

@@ -77,7 +77,7 @@ func (s *toy) acquire(o *history.Op) *toyID {
 	if s.sick("a try overtakes", 4) {
 		queue = nil
 	}
-	lacks := s.lacks(&o.Ask, queue)
+	lacks := s.lacks(q, queue) != ""
 	switch {
 	case lacks && s.sick("over-grant", 20), !lacks && !s.sick("false denial", 60):
 		s.grant(q, s.now)
@@ -85,16 +85,51 @@ func (s *toy) acquire(o *history.Op) *toyID {
 	case o.Wait == 0:
 		q.code = "denied"
 		s.show(q, o)
+		s.hint(o)
 	default:
+		q.park = s.lacks(q, s.queue)
 		s.queue = append(s.queue, q)
 		return q
 	}
 	return nil
 }
 
+// hint tells when a denied try may come again, where decay alone decides.
+func (s *toy) hint(o *history.Op) {
+	o.RetryAfter = -1
+	for _, w := range o.Limits {
+		n := int64(0)
+		for _, q := range s.queue {
+			n += min(1, wants(q, w.Name))
+		}
+		o.Ahead = max(o.Ahead, n)
+	}
+	l := s.limits[o.Limits[0].Name]
+	if len(o.Limits) > 1 || l.set.RateNum == 0 || l.set.Inactive {
+		return
+	}
+	at := l.fitsAt(o.Limits[0].Slots * (o.Ahead + 1))
+	o.RetryAfter = time.Duration(at - s.now)
+	switch {
+	case s.sick("told to come late", 3):
+		o.RetryAfter += 3 * time.Millisecond
+	case s.sick("told to come a little late", 3):
+		o.RetryAfter++
+	case s.sick("told to come early", 3):
+		o.RetryAfter = max(1, o.RetryAfter-3*time.Millisecond)
+	case s.sick("told to come at once", 3):
+		o.RetryAfter = 0
+	case s.sick("told nothing", 3):
+		o.RetryAfter = -1
+	}
+	if s.sick("a denial moves the decay", 1) {
+		l.level += int64(l.set.RateNum) * 10
+	}
+}
+
 // show tells what became of an id.
 func (s *toy) show(q *toyID, o *history.Op) {
-	o.Status, o.Code = 200, q.code
+	o.Status, o.Code = 200, q.code // what a denial was told is not told again
 	if q.code != "" && !(q.code == "lease_ended" && s.sick("the dead come back", 2)) {
 		return
 	}

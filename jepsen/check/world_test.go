@@ -23,15 +23,24 @@ type world struct {
 	until time.Duration
 
 	h     history.History
-	open  map[string][]pending // waiting calls, by id
+	calls map[string][]pending // waiting calls, by id
 	ready []pending            // those whose wait the record under way has ended
 	saved *toy
+
+	leader string
+	term   uint64
+	shut   time.Duration      // nobody leads until then
+	heard  map[string][]heard // by node
 
 	library bool
 	fast    bool // cluster time runs faster than it may
 	made    int
 	high    map[string]uint64 // the protected resource
 }
+
+// heard says that a node had applied, at an instant, a record by which cluster
+// time was so far behind real time then.
+type heard struct{ at, lag time.Duration }
 
 // pending is a call that is not answered yet.
 type pending struct {
@@ -74,6 +83,7 @@ type setting struct {
 
 	library bool // half of the clients are told nothing of the log
 	restore bool // backups are taken and restored
+	tries   bool // nobody waits, and all want slots that decay
 }
 
 func plain() setting {
@@ -92,7 +102,7 @@ func plain() setting {
 // showed.
 func play(c setting) (*history.History, int) {
 	rng := rand.New(rand.NewPCG(c.seed, 7))
-	w := &world{rng: rng, toy: newToy(rng, c.bug), until: c.length, open: map[string][]pending{}, fast: c.bug == "clock too fast", high: map[string]uint64{}}
+	w := &world{rng: rng, toy: newToy(rng, c.bug), until: c.length, calls: map[string][]pending{}, heard: map[string][]heard{}, fast: c.bug == "clock too fast", high: map[string]uint64{}}
 	w.h.Run = history.Run{Instrument: "sim", Workload: c.run, Seed: c.seed, Nodes: 3, Duration: c.length, MaxBackdate: 100 * ms, Remember: time.Minute}
 	w.toy.tell, w.library = w.told, c.library
 	for _, name := range c.names {
@@ -111,7 +121,9 @@ func play(c setting) (*history.History, int) {
 		w.at(w.until/3, w.save)
 		w.at(w.until/2+w.later(100*ms), w.restore)
 	}
+	w.open()
 	w.at(w.now, w.tick)
+	w.at(w.now, w.watch)
 	w.work()
 	w.end(c)
 	slices.SortFunc(w.h.Ops, func(x, y history.Op) int { return x.Number - y.Number })
@@ -145,13 +157,61 @@ func (w *world) stamp() int64 {
 }
 
 func (w *world) tick() {
-	if w.rng.IntN(100) == 0 {
-		w.lag += time.Duration(w.rng.Int64N(int64(20 * ms)))
+	if w.rng.IntN(200) == 0 && w.now >= w.shut {
+		w.elect()
 	}
-	w.toy.begin(w.stamp())
-	w.deliver()
+	if w.toy.sick("time stands still", 100) {
+		w.lag += 30 * ms
+	}
+	if w.now >= w.shut {
+		w.toy.begin(w.stamp())
+		w.deliver()
+	}
 	if w.now < w.until+8*time.Second {
 		w.at(w.now+10*ms, w.tick)
+	}
+}
+
+// elect has another node lead, after some time in which nobody does.
+func (w *world) elect() {
+	w.shut = w.later(300 * ms)
+	w.at(w.shut, w.open)
+}
+
+// open lets a new leader begin. It goes on from the time of the state, or from
+// what it has heard in the last ten seconds.
+func (w *world) open() {
+	w.term++
+	w.leader = node(w.rng)
+	lag := w.now + 1e9 - time.Duration(w.toy.now)
+	for _, x := range w.heard[w.leader] {
+		if x.at > w.now-10*time.Second && !w.toy.sick("a leader loses the gap", 1) {
+			lag = min(lag, x.lag)
+		}
+	}
+	w.lag = max(w.lag, lag)
+	clear(w.heard) // what was heard in another term counts no more
+}
+
+// whenOpen does something as soon as somebody leads.
+func (w *world) whenOpen(do func()) {
+	if w.now < w.shut {
+		w.at(w.shut+time.Duration(w.rng.Int64N(int64(ms))), func() { w.whenOpen(do) })
+		return
+	}
+	do()
+}
+
+func node(rng *rand.Rand) string { return []string{"n1", "n2", "n3"}[rng.IntN(3)] }
+
+// watch notes who leads.
+func (w *world) watch() {
+	if n := len(w.h.Leaders); n == 0 || w.h.Leaders[n-1].Term != w.term {
+		w.h.Leaders = append(w.h.Leaders, history.Leader{At: w.now, Node: w.leader, Term: w.term})
+	}
+	w.h.Leaders[len(w.h.Leaders)-1].Until = w.now
+	if w.now < w.until+8*time.Second {
+		w.at(w.now+50*ms, w.watch)
 	}
 }
 
@@ -159,21 +219,24 @@ func (w *world) tick() {
 // its outcome stays unknown.
 func (w *world) call(o *history.Op, calm bool, then func()) {
 	w.made++
-	o.Number, o.Call, o.Tries = w.made, w.now, 1
+	o.Number, o.Call, o.Tries, o.Node = w.made, w.now, 1, node(w.rng)
 	lost := !calm && w.rng.IntN(15) == 0
-	w.at(w.later(4*ms), func() {
-		switch {
-		case !lost:
-			w.serve(o, then)
-		case w.rng.IntN(2) == 0: // the request is lost
-			w.again(o, then)
-		default: // the answer is
-			ghost := *o
-			w.toy.serve(&ghost, w.stamp())
-			w.deliver()
-			w.again(o, then)
-		}
-	})
+	w.at(w.later(4*ms), func() { w.whenOpen(func() { w.arrive(o, lost, then) }) })
+}
+
+// arrive has a request, or the loss of it, happen.
+func (w *world) arrive(o *history.Op, lost bool, then func()) {
+	switch {
+	case !lost:
+		w.serve(o, then)
+	case w.rng.IntN(2) == 0: // the request is lost
+		w.again(o, then)
+	default: // the answer is
+		ghost := *o
+		w.toy.serve(&ghost, w.stamp())
+		w.deliver()
+		w.again(o, then)
+	}
 }
 
 // again is what a caller does who got no answer: asks again, or gives up.
@@ -188,7 +251,7 @@ func (w *world) again(o *history.Op, then func()) {
 		return
 	}
 	o.Tries++
-	w.at(w.now+50*ms, func() { w.serve(o, then) })
+	w.at(w.now+50*ms, func() { w.whenOpen(func() { w.serve(o, then) }) })
 }
 
 func (w *world) serve(o *history.Op, then func()) {
@@ -197,7 +260,7 @@ func (w *world) serve(o *history.Op, then func()) {
 		if w.rng.IntN(2) == 0 {
 			o.Queued = w.now + 1*ms // a 202 on the way
 		}
-		w.open[q.id] = append(w.open[q.id], pending{o, then})
+		w.calls[q.id] = append(w.calls[q.id], pending{o, then})
 		w.deliver()
 		return
 	}
@@ -212,16 +275,17 @@ func (w *world) save() { w.saved = w.toy.clone() }
 func (w *world) restore() {
 	w.made++
 	o := &history.Op{Number: w.made, Kind: history.Restore, Call: w.now, Outcome: history.OK}
-	w.at(w.later(20*ms), func() {
+	w.at(max(w.later(20*ms), w.shut+1), func() {
 		w.toy.restore(w.saved)
 		w.lag = w.now + 1e9 - time.Duration(w.toy.now)
-		for _, id := range sorted(w.open) {
-			for _, p := range w.open[id] {
+		clear(w.heard)
+		for _, id := range sorted(w.calls) {
+			for _, p := range w.calls[id] {
 				p.op.Outcome = history.Unknown
 				w.answer(p.op, p.then)
 			}
 		}
-		w.open = map[string][]pending{}
+		w.calls = map[string][]pending{}
 		w.at(w.later(20*ms), func() {
 			o.Return = w.now
 			w.h.Ops = append(w.h.Ops, *o)
@@ -236,7 +300,12 @@ func (w *world) answer(o *history.Op, then func()) {
 			o.Got = history.Got{}
 		}
 	}
-	w.at(w.later(4*ms), func() {
+	back := w.later(4 * ms)
+	if o.Kind == history.ReadLimit || o.Kind == history.ReadID { // the node has applied what it answers
+		applied := w.now + time.Duration(w.rng.Int64N(int64(back-w.now)))
+		w.heard[o.Node] = append(w.heard[o.Node], heard{at: applied, lag: w.lag + applied - w.now})
+	}
+	w.at(back, func() {
 		o.Return = w.now
 		w.h.Ops = append(w.h.Ops, *o)
 		then()
@@ -245,11 +314,11 @@ func (w *world) answer(o *history.Op, then func()) {
 
 // told hears from the toy that a wait has ended.
 func (w *world) told(q *toyID) {
-	for _, p := range w.open[q.id] {
+	for _, p := range w.calls[q.id] {
 		w.toy.show(q, p.op)
 		w.ready = append(w.ready, p)
 	}
-	delete(w.open, q.id)
+	delete(w.calls, q.id)
 }
 
 // deliver answers the waits that the last record ended, with its index and time.
@@ -266,7 +335,7 @@ func (w *world) deliver() {
 
 // end lets everything run out and looks at the state.
 func (w *world) end(c setting) {
-	f := &history.Final{Limits: map[string]int64{}, Index: w.toy.index, Leases: int64(len(w.toy.leases)), Waiting: int64(len(w.toy.queue))}
+	f := &history.Final{Limits: map[string]int64{}, Index: w.toy.index, Leases: int64(len(w.toy.leases)), Waiting: int64(len(w.toy.queue)), Patience: time.Duration(toyPatience)}
 	for _, name := range c.names {
 		if l := w.toy.limits[name]; l != nil {
 			f.Limits[name] = l.occupied()

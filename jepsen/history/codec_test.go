@@ -28,8 +28,8 @@ func sample() *history.History {
 		Beliefs: []history.Belief{{Client: 2, Token: 8, From: 1, To: 2, Lost: "expired", Paused: true}},
 		Writes:  []history.Write{{Client: 2, Resource: "db", Token: 8, At: 3, Accepted: true}},
 		Faults:  []history.Fault{{Kind: "kill", On: "n1", From: 1, To: 2}},
-		Leaders: []history.Leader{{At: 1, Node: "n1", Term: 2}},
-		Final:   &history.Final{Nodes: []history.FinalNode{{Name: "n1", Digest: "ab"}}, Limits: map[string]int64{"db": 0}, Index: 40},
+		Leaders: []history.Leader{{At: 1, Node: "n1", Term: 2, Until: 9}},
+		Final:   &history.Final{Nodes: []history.FinalNode{{Name: "n1", Digest: "ab"}}, Limits: map[string]int64{"db": 0}, Index: 40, Patience: time.Second},
 	}
 }
 

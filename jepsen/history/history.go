@@ -199,6 +199,9 @@ type Leader struct {
 	At   time.Duration `json:"at"`
 	Node string        `json:"node"` // "": none
 	Term uint64        `json:"term"`
+	// Until is when most nodes were asked last of those that then still knew of no
+	// later term: none had a leader before it. 0: not known.
+	Until time.Duration `json:"until,omitempty"`
 }
 
 // Final is the state after all faults are mended, callers are gone, and the
@@ -209,6 +212,9 @@ type Final struct {
 	Waiting int64            `json:"waiting"` // over all limits
 	Leases  int64            `json:"leases"`
 	Index   uint64           `json:"index"` // of the verify record
+	// Patience is the cluster's setting (docs/semantics.md T8, A2), which no run
+	// changes; 0: not known.
+	Patience time.Duration `json:"patience,omitempty"`
 	Error   string           `json:"error,omitempty"`
 }
 

@@ -62,6 +62,16 @@ func (r *Recorder) Leader(node string, term uint64) {
 	})
 }
 
+// StillLeads notes that most nodes, asked at an instant or later, knew of no later
+// term than that of the leader noted last.
+func (r *Recorder) StillLeads(at time.Duration, term uint64) {
+	r.do(func(h *History) {
+		if n := len(h.Leaders); n > 0 && h.Leaders[n-1].Term == term && at > h.Leaders[n-1].At {
+			h.Leaders[n-1].Until = at
+		}
+	})
+}
+
 // Final notes the state at the end.
 func (r *Recorder) Final(f Final) { r.do(func(h *History) { h.Final = &f }) }
 

@@ -99,8 +99,8 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 		{
 			Name: "patience-never",
 			What: "Patience is ignored: who waits for several limits at once is overtaken on one or the other for ever.",
-			Run:  Run{Sim: `workload=multi duration=6s`},
-			By:   "oracle",
+			Run:  Run{Sim: `workload=patience nodes=3 duration=12s keep=none`},
+			By:   "patience",
 			Edits: []Edit{
 				{
 					File: "fsm/limit/play.go",

@@ -7,7 +7,7 @@ func rateBugs() []Bug {
 			Name: "denial-moves-decay",
 			What: "A denial moves the decay clock: who asks often enough stops the decay.",
 			Run:  Run{Sim: `workload=rate duration=6s`},
-			By:   "oracle",
+			By:   "retry",
 			Edits: []Edit{{
 				File: "fsm/limit/acquire.go",
 				Old:  "\t\t\tl.denied++\n",
@@ -23,7 +23,7 @@ func rateBugs() []Bug {
 			Name: "floor-fractions",
 			What: "What has decayed is rounded down to whole slots at each look, and the fraction is lost.",
 			Run:  Run{Sim: `workload=rate duration=6s`},
-			By:   "oracle",
+			By:   "retry",
 			Edits: []Edit{{
 				File: "fsm/limit/decay.go",
 				Old:  "\tl.since, l.frac = t, d.frac\n",

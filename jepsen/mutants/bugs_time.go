@@ -86,8 +86,8 @@ func (t *tenure) sweep() {
 		{
 			Name: "time-from-start",
 			What: "A new leader counts time from its own start, so that after an election time stands still for as long as the cluster is old.",
-			Run:  Run{Sim: `workload=rate-oversupply nodes=3 duration=6s faults="kill@3s+1s:leader"`},
-			By:   "time",
+			Run:  Run{Sim: `workload=rate-oversupply nodes=3 duration=9s faults="kill@3s+1s:leader"`},
+			By:   "lag",
 			Edits: []Edit{{
 				File: "cluster/tenure.go",
 				Old:  "\tt.clock = r.bound.Continue(r.last.Load().time, r.cfg.Clock.Monotonic())\n",
@@ -101,8 +101,8 @@ func (t *tenure) sweep() {
 		{
 			Name: "bound-last-record",
 			What: "A new leader continues from the last record alone: decay stands still while there is no leader.",
-			Run:  Run{Sim: `workload=retries nodes=3 duration=6s faults="isolate@2s+2s:n1 isolate@2s+2s:n2"`},
-			By:   "time",
+			Run:  Run{Sim: `workload=semaphore nodes=3 duration=8s faults="kill@3s+2s:leader"`},
+			By:   "lag",
 			Edits: []Edit{{
 				File: "cluster/clock/bound.go",
 				Old:  "if t, ok := b.At(now); ok && t > stateTime {",

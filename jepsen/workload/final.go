@@ -25,7 +25,7 @@ const finalCaller = 900
 
 // Finish waits, after all faults are mended and all callers are gone, until
 // nothing is held, nothing waits and nothing is occupied, has all nodes digest
-// their state, and records what it found. What does not come in time is
+// their state, asks for the settings, and records what it found. What does not come in time is
 // recorded as it is, for the judge; Final.Error says only that nobody could be
 // asked.
 func Finish(ctx context.Context, e *Env) {
@@ -36,7 +36,12 @@ func Finish(ctx context.Context, e *Env) {
 		return final.Leases == 0 && final.Waiting == 0 && free(final.Limits), err
 	})
 	equal := c.persist(ctx, finalTime/3, func(ctx context.Context) (bool, error) { return c.verify(ctx, &final) })
-	if err := errors.Join(rest, equal); err != nil {
+	var settings wire.Settings
+	asked := c.persist(ctx, finalTime/3, func(ctx context.Context) (bool, error) {
+		return true, c.ask(ctx, http.MethodGet, "/v1/cluster/settings", &settings)
+	})
+	final.Patience = time.Duration(settings.Patience)
+	if err := errors.Join(rest, equal, asked); err != nil {
 		final.Error = err.Error()
 	}
 	e.Record.Final(final)

@@ -8,7 +8,7 @@ import (
 // mixedWorkload is all of it at once.
 func mixedWorkload() Workload {
 	return Workload{
-		Name: "mixed", What: "callers choose among all other workloads but the oversupply, step by step",
+		Name: "mixed", What: "callers choose among all other workloads but the oversupply and patience, step by step",
 		Setup: setup(slices.Concat(semaphoreLimits(), multiLimits(), leasesLimits(), rateLimits(), queueLimits(),
 			retriesLimits(), adminLimits(), numberedLimits(), renewalsLimits())...),
 		Run: func(ctx context.Context, e *Env) error {

@@ -16,6 +16,7 @@ func All() []Workload {
 		numberedWorkload(),
 		renewalsWorkload(),
 		mixedWorkload(),
+		patienceWorkload(),
 	}
 }
 

@@ -15,29 +15,52 @@ const watchEvery = 200 * time.Millisecond
 const watchCaller = 901
 
 // WatchLeader records who leads, by what the nodes say of the highest term,
-// until ctx ends.
+// until ctx ends; and how long no later term had a leader, by what most of them
+// say.
 func WatchLeader(ctx context.Context, e *Env) {
 	c := newCaller(e, watchCaller)
-	for term := uint64(0); sleep(ctx, watchEvery); {
-		leader, heard := "", false
-		for node := range e.URLs {
-			asking, cancel := context.WithTimeout(ctx, watchEvery)
-			var said wire.Cluster
-			err := c.askNode(asking, node, http.MethodGet, "/v1/cluster", &said)
-			cancel()
-			if err != nil || said.Term < term {
-				continue
-			}
-			heard = true
-			if said.Term > term {
-				term, leader = said.Term, ""
-			}
-			if said.Leader != "" {
-				leader = said.Leader
-			}
+	for w := (watch{caller: c}); sleep(ctx, watchEvery); {
+		began := e.Record.Now()
+		if !w.look(ctx) || ctx.Err() != nil {
+			continue
 		}
-		if heard && ctx.Err() == nil {
-			e.Record.Leader(leader, term)
+		e.Record.Leader(w.leader, w.term)
+		if 2*w.answers > w.members {
+			e.Record.StillLeads(began, w.term)
 		}
 	}
+}
+
+// watch is what the nodes said at the last look.
+type watch struct {
+	*caller
+	term             uint64 // the highest ever heard of
+	leader           string // that a node of that term knows; "": none
+	answers, members int
+}
+
+// look asks all nodes. It returns whether one of them is of the highest term.
+func (w *watch) look(ctx context.Context) (heard bool) {
+	w.leader, w.answers, w.members = "", 0, len(w.env.URLs)
+	for node := range w.env.URLs {
+		asking, cancel := context.WithTimeout(ctx, watchEvery)
+		var said wire.Cluster
+		err := w.askNode(asking, node, http.MethodGet, "/v1/cluster", &said)
+		cancel()
+		if err != nil {
+			continue
+		}
+		w.answers, w.members = w.answers+1, max(w.members, len(said.Nodes))
+		if said.Term < w.term {
+			continue
+		}
+		heard = true
+		if said.Term > w.term {
+			w.term, w.leader = said.Term, ""
+		}
+		if said.Leader != "" {
+			w.leader = said.Leader
+		}
+	}
+	return heard
 }
