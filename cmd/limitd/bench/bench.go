@@ -133,6 +133,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	transport := newTransport(o.Connections)
 	defer transport.CloseIdleConnections()
+	return runOver(ctx, transport, o)
+}
+
+// runOver is Run with what carries the calls.
+func runOver(ctx context.Context, transport http.RoundTripper, o Options) (*Report, error) {
 	r := &run{Options: o, name: "bench-" + strings.ToLower(rand.Text()[:8]), client: &http.Client{Transport: transport}}
 	for i := range o.Limits {
 		r.limits = append(r.limits, &watched{name: fmt.Sprintf("%s-%d", r.name, i)})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/limitd/limitd/tools/bench/load"
@@ -19,7 +20,9 @@ type sleeper struct {
 func (s sleeper) Do(context.Context) error { time.Sleep(time.Millisecond); return s.fails }
 func (s sleeper) Close() error             { s.closed.Add(1); return nil }
 
-func TestRun(t *testing.T) {
+func TestRun(t *testing.T) { synctest.Test(t, testRun) }
+
+func testRun(t *testing.T) {
 	var closed atomic.Int64
 	var metered time.Duration
 	r, err := load.Run(t.Context(), load.Plan{
@@ -30,7 +33,7 @@ func TestRun(t *testing.T) {
 	if err != nil || closed.Load() != 4 {
 		t.Fatalf("%d closed, %v", closed.Load(), err)
 	}
-	if r.Operations < 40 || r.Operations > 800 || r.Latency(50) < time.Millisecond || r.Metered != time.Second {
+	if r.Operations < 796 || r.Operations > 804 || r.Latency(50) < time.Millisecond || r.Metered != time.Second {
 		t.Errorf("%d operations, p50 %v, metered %v", r.Operations, r.Latency(50), r.Metered)
 	}
 }
