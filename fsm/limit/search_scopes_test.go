@@ -85,7 +85,9 @@ func judged() scope {
 	}
 }
 
+// timed is a scope in which time passes, and ends leases and waits by itself.
 func timed(s scope) scope {
+	s.ways = false
 	s.timed, s.patience = time.Second, 2*time.Second
 	s.ttl = 2 * time.Second
 	return s
@@ -94,7 +96,7 @@ func timed(s scope) scope {
 // followed follows one waiter through time.
 func followed(slots int) scope {
 	s := one(slots, 3)
-	s.name, s.tag, s.ways, s.toggle, s.resize = fmt.Sprintf("1 limit of %d in time, 3 waiters, one followed", slots), true, false, false, [2]int64{}
+	s.name, s.tag, s.toggle, s.resize = fmt.Sprintf("1 limit of %d in time, 3 waiters, one followed", slots), true, false, [2]int64{}
 	return timed(s)
 }
 
@@ -108,7 +110,7 @@ func followedTwo(waiters int) scope {
 func followedRing(waiters int) scope {
 	s := ring(waiters)
 	s.name, s.tag, s.parted = fmt.Sprintf("a ring of 3 limits in time, %d waiters, one followed", waiters), true, 0
-	s.ways, s.resize = false, [2]int64{}
+	s.resize = [2]int64{}
 	return timed(s)
 }
 
