@@ -215,7 +215,7 @@ type Final struct {
 	// Patience is the cluster's setting (docs/semantics.md T8, A2), which no run
 	// changes; 0: not known.
 	Patience time.Duration `json:"patience,omitempty"`
-	Error   string           `json:"error,omitempty"`
+	Error    string        `json:"error,omitempty"`
 }
 
 // FinalNode is one node's digest of its state at Final.Index; "": it gave none.
