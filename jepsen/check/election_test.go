@@ -53,4 +53,3 @@ func (w *world) watch() {
 		w.at(w.now+50*ms, w.watch)
 	}
 }
-

@@ -107,4 +107,3 @@ func (s *toy) lookWhoIsFirst() {
 		}
 	}
 }
-
