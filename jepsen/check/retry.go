@@ -50,15 +50,15 @@ func (f *facts) judgeRetries(l *limit, r *report) {
 		switch {
 		case a.IsGrant():
 			if last != nil && len(a.Granted) == 1 && a.Granted[0].Counted {
-				flows.judgeGrant(f, l, last, h, r)
+				flows.judgeGrant(l, last, h, r)
 			}
 		case a.Code == "denied" && a.Ahead == 0:
-			if !f.judgeHint(l, h, r) {
+			if !l.judgeHint(h, r) {
 				continue
 			}
 			h.due = addTime(a.Time, int64(a.RetryAfter))
 			if last != nil {
-				flows.judgeHints(f, l, last, h, r)
+				flows.judgeHints(l, last, h, r)
 			}
 			last = h
 		}
@@ -66,7 +66,7 @@ func (f *facts) judgeRetries(l *limit, r *report) {
 }
 
 // judgeHint looks at one denial by itself. It returns whether it tells an instant.
-func (f *facts) judgeHint(l *limit, h *hint, r *report) bool {
+func (l *limit) judgeHint(h *hint, r *report) bool {
 	set := l.steady(h.Index, h.Index)
 	if set == nil {
 		return false
@@ -179,7 +179,7 @@ func (list flows) between(from, to uint64) (least, most, back int64) {
 }
 
 // judgeHints compares what two denied tries, one after the other, were told.
-func (list flows) judgeHints(f *facts, l *limit, x, y *hint, r *report) {
+func (list flows) judgeHints(l *limit, x, y *hint, r *report) {
 	set := l.steady(x.Index, y.Index)
 	if set == nil {
 		return
@@ -218,7 +218,7 @@ func (l *limit) staysFilled(x *hint, until, back int64, set *history.Settings) b
 }
 
 // judgeGrant looks at a try that was granted behind a denied one.
-func (list flows) judgeGrant(f *facts, l *limit, x, y *hint, r *report) {
+func (list flows) judgeGrant(l *limit, x, y *hint, r *report) {
 	set := l.steady(x.Index, y.Index)
 	if set == nil {
 		return

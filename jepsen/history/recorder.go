@@ -67,7 +67,7 @@ func (r *Recorder) Leader(node string, term uint64) {
 func (r *Recorder) StillLeads(at time.Duration, term uint64) {
 	r.do(func(h *History) {
 		if n := len(h.Leaders); n > 0 && h.Leaders[n-1].Term == term && at > h.Leaders[n-1].At {
-			h.Leaders[n-1].Until = at
+			h.Leaders[n-1].Until = max(h.Leaders[n-1].Until, at)
 		}
 	})
 }

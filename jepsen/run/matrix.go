@@ -25,6 +25,7 @@ func matrix() []plan {
 		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal"},
 		{workload: "renewals", nemesis: "kill,pause", time: 40 * time.Second, nodes: 5, store: "wal"},
 		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second},
+		{workload: "patience", nemesis: "kill", time: 40 * time.Second},
 		{workload: "mixed", nemesis: "mixed", time: 70 * time.Second, nodes: 5, atOnce: 2},
 	}
 }

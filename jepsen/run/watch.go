@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,8 +24,15 @@ type watch struct {
 	mu     sync.Mutex
 	term   uint64
 	leader string
+	heard  map[string]word // by node, the last
 	dead   map[string]bool
 	ended  []error
+}
+
+// word is what a node, asked at an instant, said of the term.
+type word struct {
+	at   time.Duration
+	term uint64
 }
 
 // watchEvery is how often each node is asked.
@@ -45,7 +53,7 @@ func (w *watch) deaths() []error {
 
 // run watches until ctx ends.
 func (w *watch) run(ctx context.Context) {
-	w.dead = make(map[string]bool)
+	w.dead, w.heard = make(map[string]bool), make(map[string]word)
 	var all sync.WaitGroup
 	for _, n := range w.stage.Cluster.Nodes() {
 		all.Go(func() {
@@ -65,6 +73,7 @@ func (w *watch) ask(ctx context.Context, n *nodes.Node) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	var c wire.Cluster
+	asked := w.record.Now()
 	if _, err := n.Must(ctx, http.MethodGet, "/v1/cluster", nil, &c); err != nil {
 		return
 	}
@@ -74,6 +83,27 @@ func (w *watch) ask(ctx context.Context, n *nodes.Node) {
 		w.term, w.leader = c.Term, c.Leader
 		w.record.Leader(c.Leader, c.Term)
 	}
+	w.heard[n.Name] = word{asked, c.Term}
+	if at, ok := w.unopposed(max(len(w.stage.Cluster.Nodes()), len(c.Nodes))); ok {
+		w.record.StillLeads(at, w.term)
+	}
+}
+
+// unopposed returns an instant at which most of the members, or later, knew of no
+// later term than that of the leader; false where so many have not been heard.
+// w.mu is held.
+func (w *watch) unopposed(members int) (time.Duration, bool) {
+	var at []time.Duration
+	for _, x := range w.heard {
+		if x.term <= w.term {
+			at = append(at, x.at)
+		}
+	}
+	if 2*len(at) <= members {
+		return 0, false
+	}
+	slices.Sort(at)
+	return at[len(at)-1-members/2], true
 }
 
 // look notes the end of a node that no fault explains, once for each. One that

@@ -109,7 +109,7 @@ func judge(t *testing.T, h *history.History) {
 			}
 		}
 	}
-	if h.Final == nil || h.Final.Error != "" || len(h.Final.Nodes) != 1 || h.Final.Index == 0 {
+	if h.Final == nil || h.Final.Error != "" || len(h.Final.Nodes) != 1 || h.Final.Index == 0 || h.Final.Patience != 10*time.Second {
 		t.Errorf("the state at the end: %+v", h.Final)
 	}
 	for _, o := range h.Ops {
@@ -136,6 +136,7 @@ func TestWorkloads(t *testing.T) {
 		"numbered":        {"acquire ok granted", "acquire ok denied"},
 		"renewals":        {"acquire ok granted", "renew ok", "release ok"},
 		"mixed":           {"acquire ok granted", "acquire ok denied", "renew ok", "put ok", "belief"},
+		"patience":        {"acquire ok granted", "acquire ok denied", "acquire ok wait_expired", "read_limit ok", "release ok"},
 	}
 	for _, w := range All() {
 		t.Run(w.Name, func(t *testing.T) {
@@ -144,6 +145,9 @@ func TestWorkloads(t *testing.T) {
 			n := tally(h)
 			t.Logf("%d operations: %v", len(h.Ops), n)
 			judge(t, h)
+			if last := len(h.Leaders) - 1; last < 0 || h.Leaders[last].Until <= h.Leaders[last].At {
+				t.Errorf("nobody was asked whether it still leads: %+v", h.Leaders)
+			}
 			for _, key := range append(meant[w.Name], "leader") {
 				if n[key] == 0 {
 					t.Errorf("it never came to %q", key)
