@@ -25,6 +25,7 @@ type outcome struct {
 	p50, p99  load.Series // s
 	cpu       load.Series // of its servers, s an operation
 	unit      load.Series // what p50 is told in, s; empty: nothing
+	failed    int64       // operations, of all rounds
 }
 
 // compare has the entrants work in turns, forth in one round and back in the
@@ -55,6 +56,9 @@ func (b *bench) compare(ctx context.Context, callers int, entrants []entrant, un
 				return nil, fmt.Errorf("%s: %w", e.name, err)
 			}
 			b.log("round %d/%d, %d callers, %s: %.0f/s", round+1, b.rounds, callers, e.name, r.PerSecond())
+			if r.Failed > 0 {
+				b.log("%d operations failed: %v", r.Failed, r.Err)
+			}
 			o.add(r)
 		}
 	}
@@ -66,6 +70,7 @@ func (o *outcome) add(r load.Result) {
 	o.p50 = append(o.p50, r.Latency(50).Seconds())
 	o.p99 = append(o.p99, r.Latency(99).Seconds())
 	o.cpu = append(o.cpu, r.MeteredEach().Seconds())
+	o.failed += r.Failed
 }
 
 // find returns the outcome of that name.
@@ -86,6 +91,11 @@ func tabulate(w io.Writer, title, operation, base string, outcomes []outcome) {
 	for _, o := range outcomes {
 		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", o.name, spread(o.perSecond, "%.0f"),
 			spread(o.perSecond.Over(to), "%.2f"), ms(o.p50), ms(o.p99), fmt.Sprintf("%.0f us", 1e6*o.cpu.Median()))
+	}
+	for _, o := range outcomes {
+		if o.failed > 0 {
+			fmt.Fprintf(w, "\n%s: %d operations failed.\n", o.name, o.failed)
+		}
 	}
 }
 
