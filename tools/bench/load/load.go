@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -43,6 +44,7 @@ type Result struct {
 	Err        error // why the first of them failed
 	Elapsed    time.Duration
 	Metered    time.Duration // what Meter advanced by
+	Own        time.Duration // CPU time of this process, callers and all
 	latencies  *hdrhistogram.Histogram
 }
 
@@ -54,10 +56,8 @@ func (r Result) Latency(percent float64) time.Duration {
 	return time.Duration(r.latencies.ValueAtPercentile(percent))
 }
 
-// MeteredEach returns what Meter advanced by for each operation.
-func (r Result) MeteredEach() time.Duration {
-	return r.Metered / time.Duration(max(1, r.Operations))
-}
+// Each returns the share of d that one operation has.
+func (r Result) Each(d time.Duration) time.Duration { return d / time.Duration(max(1, r.Operations)) }
 
 // errNothing says that no operation came to its end.
 var errNothing = errors.New("load: nothing was done")
@@ -114,10 +114,10 @@ func (p Plan) work(ctx context.Context, callers []Caller) (Result, error) {
 		all.Go(func() { w.keepBusy(ctx, c, counts[i]) })
 	}
 	sleep(ctx, p.Warm)
-	begin, before := time.Now(), meter()
+	begin, before, own := time.Now(), meter(), ownCPU()
 	w.counting.Store(true)
 	sleep(ctx, p.For)
-	r := Result{Elapsed: time.Since(begin), Metered: meter() - before, latencies: newHistogram()}
+	r := Result{Elapsed: time.Since(begin), Metered: meter() - before, Own: ownCPU() - own, latencies: newHistogram()}
 	w.over.Store(true)
 	all.Wait()
 	for _, h := range counts {
@@ -161,6 +161,15 @@ func (w *work) fail(err error) {
 	if w.failed++; w.err == nil {
 		w.err = err
 	}
+}
+
+// ownCPU returns the CPU time that this process has used.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func sleep(ctx context.Context, d time.Duration) {
