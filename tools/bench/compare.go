@@ -32,7 +32,7 @@ type outcome struct {
 // compare has the entrants work in turns, forth in one round and back in the
 // next, so that what drifts hits all of them. unit is measured before each turn, where
 // it is given.
-func (b *bench) compare(ctx context.Context, callers int, entrants []entrant, unit func() (time.Duration, error)) ([]outcome, error) {
+func (b *trial) compare(ctx context.Context, callers int, entrants []entrant, unit func() (time.Duration, error)) ([]outcome, error) {
 	outcomes := make([]outcome, len(entrants))
 	for round := range b.rounds {
 		order := make([]int, len(entrants))

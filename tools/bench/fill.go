@@ -18,9 +18,16 @@ const (
 	perBatch = 500
 )
 
-// send sends the bodies from to to, by many connections and per to a request,
-// and counts on finding yes once for each in the answers.
-func (g grown) send(ctx context.Context, path string, from, to, per int, body func(i int) string, yes string) error {
+// cargo is what a cluster is filled with.
+type cargo struct {
+	path string
+	per  int // how many go in one request; more than one: by /v1/batch
+	body func(i int) string
+	yes  string // stands in the answer once for each that came to be
+}
+
+// send sends from the cargo those from to to, by many connections.
+func (g grown) send(ctx context.Context, c cargo, from, to int) error {
 	var next atomic.Int64
 	next.Store(int64(from))
 	ctx, stop := context.WithCancelCause(ctx)
@@ -35,12 +42,12 @@ func (g grown) send(ctx context.Context, path string, from, to, per int, body fu
 			}
 			defer conn.Close()
 			for ctx.Err() == nil {
-				first := int(next.Add(int64(per))) - per
-				last := min(first+per, to)
+				first := int(next.Add(int64(c.per))) - c.per
+				last := min(first+c.per, to)
 				if first >= last {
 					return
 				}
-				if err := post(conn, path, first, last, per, body, yes); err != nil {
+				if err := c.post(conn, first, last); err != nil {
 					stop(err)
 				}
 			}
@@ -50,21 +57,22 @@ func (g grown) send(ctx context.Context, path string, from, to, per int, body fu
 	return context.Cause(ctx)
 }
 
-func post(conn *lean.Conn, path string, first, last, per int, body func(i int) string, yes string) error {
-	text := body(first)
-	if per > 1 {
+// post sends one request.
+func (c cargo) post(conn *lean.Conn, first, last int) error {
+	text := c.body(first)
+	if c.per > 1 {
 		var list []string
 		for i := first; i < last; i++ {
-			list = append(list, body(i))
+			list = append(list, c.body(i))
 		}
 		text = `{"unordered":true,"operations":[` + strings.Join(list, ",") + `]}`
 	}
-	status, answer, err := conn.Post(path, []byte(text))
+	status, answer, err := conn.Post(c.path, []byte(text))
 	switch {
 	case err != nil:
 		return err
-	case bytes.Count(answer, []byte(yes)) != last-first:
-		return fmt.Errorf("%s: %w: %d %.300s", path, errRefused, status, answer)
+	case bytes.Count(answer, []byte(c.yes)) != last-first:
+		return fmt.Errorf("%s: %w: %d %.300s", c.path, errRefused, status, answer)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func steps(most int) []int {
 // grown is a cluster that is filled, beside one that stays empty and is measured
 // in turns with it.
 type grown struct {
-	*bench
+	*trial
 	full, empty *rig.System
 }
 
@@ -63,7 +63,7 @@ const (
 
 // grow measures what writes cost as limits, leases and waiters grow, each on a
 // cluster of its own, and what a million leases and ten thousand waiters take.
-func (b *bench) grow(ctx context.Context) error {
+func (b *trial) grow(ctx context.Context) error {
 	for _, kind := range []struct {
 		name string
 		most int
@@ -88,8 +88,8 @@ func (b *bench) grow(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) pairOfClusters(ctx context.Context, name string) (g grown, err error) {
-	g.bench = b
+func (b *trial) pairOfClusters(ctx context.Context, name string) (g grown, err error) {
+	g.trial = b
 	for _, s := range []struct {
 		system **rig.System
 		dir    string
@@ -151,16 +151,16 @@ func (g grown) fresh(ctx context.Context, fill filling, n int) func(i int) (load
 
 // makeLimits makes the limits from to to.
 func (g grown) makeLimits(ctx context.Context, from, to int) error {
-	return g.send(ctx, "/v1/limits", from, to, 1, func(i int) string {
+	return g.send(ctx, cargo{"/v1/limits", 1, func(i int) string {
 		return fmt.Sprintf(`{"name":"limit-%d","slots":5}`, i)
-	}, `"revision":`)
+	}, `"revision":`}, from, to)
 }
 
 // lease acquires the leases from to to, all of one limit.
 func (g grown) lease(ctx context.Context, from, to int) error {
-	return g.send(ctx, "/v1/batch", from, to, perBatch, func(i int) string {
+	return g.send(ctx, cargo{"/v1/batch", perBatch, func(i int) string {
 		return fmt.Sprintf(`{"acquire":{"id":"lease-%d","limits":[{"name":"`+heldLimit+`"}],"ttl":"24h","owner":{"name":"bench","host":"w%d"}}}`, i, i%100)
-	}, `"status":200`)
+	}, `"status":200`}, from, to)
 }
 
 // queue has the waiters up to to stand in one queue; those who do already show
@@ -170,13 +170,13 @@ func (g grown) queue(ctx context.Context, _, to int) error {
 	if a, err := g.full.Nodes.Nodes()[0].Call(ctx, http.MethodPost, "/v1/batch", json.RawMessage(holder)); err != nil || a.Status != http.StatusOK {
 		return errors.Join(err, fmt.Errorf("hold the slot: %w: %d %s", errRefused, a.Status, a.Body))
 	}
-	return g.send(ctx, "/v1/batch", 0, to, perBatch, func(i int) string {
+	return g.send(ctx, cargo{"/v1/batch", perBatch, func(i int) string {
 		return fmt.Sprintf(`{"acquire":{"id":"waiter-%d","limits":[{"name":"`+fullLimit+`"}],"wait":"24h","linger":"60s"}}`, i)
-	}, `"status":202`)
+	}, `"status":202`}, 0, to)
 }
 
 // park runs limitd bench waiters, and takes its figures.
-func (b *bench) park(ctx context.Context, s *rig.System) error {
+func (b *trial) park(ctx context.Context, s *rig.System) error {
 	out, err := exec.CommandContext(ctx, b.limitd, "bench", "waiters", "-o", "json", "--connections", strconv.Itoa(b.growth.parked),
 		"--address", strings.Join(s.Nodes.URLs(), ",")).Output()
 	if err != nil {

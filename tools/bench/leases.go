@@ -7,10 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/limitd/limitd/cmd/limitd/bench"
 	"github.com/limitd/limitd/jepsen/nodes"
 	"github.com/limitd/limitd/tools/bench/load"
 )
@@ -61,27 +61,8 @@ func (g grown) heap(ctx context.Context) (float64, error) {
 // liveHeap returns what the last collection of a node left, bytes: the next one
 // is due at twice that (GOGC is 100).
 func liveHeap(ctx context.Context, base string) (float64, error) {
-	next, err := metric(ctx, base, "go_memstats_next_gc_bytes")
+	next, err := bench.Metric(ctx, http.DefaultClient, base, "go_memstats_next_gc_bytes")
 	return next / 2, err
-}
-
-// metric returns the value of one of a node's metrics that has no labels.
-func metric(ctx context.Context, base, name string) (float64, error) {
-	body, err := get(ctx, base+"/metrics")
-	if err != nil {
-		return 0, err
-	}
-	defer body.Close()
-	text, err := io.ReadAll(body)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, name+" "); ok {
-			return strconv.ParseFloat(strings.TrimSpace(value), 64)
-		}
-	}
-	return 0, fmt.Errorf("%s has no metric %s", base, name)
 }
 
 func get(ctx context.Context, url string) (io.ReadCloser, error) {
