@@ -16,10 +16,11 @@ type aim struct {
 }
 
 func (a aim) met() string {
-	switch {
-	case len(a.measured) == 0:
+	if len(a.measured) == 0 {
 		return "not measured"
-	case a.atMost == (a.measured.Median() <= a.bound):
+	}
+	m := a.measured.Median()
+	if a.atMost && m <= a.bound || !a.atMost && m >= a.bound {
 		return "met"
 	}
 	return "missed"

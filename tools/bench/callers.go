@@ -25,25 +25,38 @@ var errRefused = errors.New("refused")
 // oneByOne acquires a slot and releases it, each by a request of its own: an
 // operation is one of the two, and each is one write.
 type oneByOne struct {
-	conn  *lean.Conn
-	limit string
-	wait  string // how long an acquire may wait, as the API writes it
-	id    string // prefix of the acquires' ids
-	n     int
-	token []byte // of the slot that is held; empty: none
-	body  []byte
+	address string
+	conn    *lean.Conn
+	limit   string
+	wait    string // how long an acquire may wait, as the API writes it
+	id      string // prefix of the acquires' ids
+	n       int
+	token   []byte // of the slot that is held; empty: none
+	body    []byte
 }
 
 // newOneByOne returns what opens such callers.
 func newOneByOne(address, limit, wait string) func(i int) (load.Caller, error) {
-	run := rand.Uint32()
-	return func(i int) (load.Caller, error) {
+	return func(int) (load.Caller, error) {
 		conn, err := lean.Dial(address)
 		if err != nil {
 			return nil, err
 		}
-		return &oneByOne{conn: conn, limit: limit, wait: wait, id: fmt.Sprintf("b%x-%d-", run, i)}, nil
+		return &oneByOne{address: address, conn: conn, limit: limit, wait: wait, id: fmt.Sprintf("b%x-", rand.Uint64())}, nil
 	}
+}
+
+// post sends a request. Where the connection fails, the next one goes over a new one.
+func (c *oneByOne) post(path string) (status int, answer []byte, err error) {
+	status, answer, err = c.conn.Post(path, c.body)
+	if err == nil {
+		return status, answer, nil
+	}
+	if conn, wrong := lean.Dial(c.address); wrong == nil {
+		_ = c.conn.Close() // it has failed
+		c.conn = conn
+	}
+	return status, answer, err
 }
 
 func (c *oneByOne) Do(context.Context) error {
@@ -58,7 +71,7 @@ func (c *oneByOne) Do(context.Context) error {
 	c.body = append(c.body, `"}],"ttl":"60s","wait":"`...)
 	c.body = append(c.body, c.wait...)
 	c.body = append(c.body, `"}`...)
-	status, answer, err := c.conn.Post("/v1/acquire", c.body)
+	status, answer, err := c.post("/v1/acquire")
 	if err != nil || status != http.StatusOK {
 		return errors.Join(err, fmt.Errorf("acquire: %w: %d %s", errRefused, status, answer))
 	}
@@ -74,7 +87,7 @@ func (c *oneByOne) Do(context.Context) error {
 func (c *oneByOne) release() error {
 	c.body = append(append(append(c.body[:0], `{"token":`...), c.token...), '}')
 	c.token = c.token[:0]
-	status, answer, err := c.conn.Post("/v1/release", c.body)
+	status, answer, err := c.post("/v1/release")
 	if err != nil || status != http.StatusOK || !bytes.Contains(answer, []byte(`"released":true`)) {
 		return errors.Join(err, fmt.Errorf("release: %w: %d %s", errRefused, status, answer))
 	}

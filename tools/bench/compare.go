@@ -24,13 +24,15 @@ type outcome struct {
 	perSecond load.Series
 	p50, p99  load.Series // s
 	cpu       load.Series // of its servers, s an operation
+	own       load.Series // of its callers, s an operation
 	unit      load.Series // what p50 is told in, s; empty: nothing
+	failed    int64       // operations, of all rounds
 }
 
 // compare has the entrants work in turns, forth in one round and back in the
 // next, so that what drifts hits all of them. unit is measured before each turn, where
 // it is given.
-func (b *bench) compare(ctx context.Context, callers int, entrants []entrant, unit func() (time.Duration, error)) ([]outcome, error) {
+func (b *trial) compare(ctx context.Context, callers int, entrants []entrant, unit func() (time.Duration, error)) ([]outcome, error) {
 	outcomes := make([]outcome, len(entrants))
 	for round := range b.rounds {
 		order := make([]int, len(entrants))
@@ -55,6 +57,9 @@ func (b *bench) compare(ctx context.Context, callers int, entrants []entrant, un
 				return nil, fmt.Errorf("%s: %w", e.name, err)
 			}
 			b.log("round %d/%d, %d callers, %s: %.0f/s", round+1, b.rounds, callers, e.name, r.PerSecond())
+			if r.Failed > 0 {
+				b.log("%d operations failed: %v", r.Failed, r.Err)
+			}
 			o.add(r)
 		}
 	}
@@ -65,7 +70,9 @@ func (o *outcome) add(r load.Result) {
 	o.perSecond = append(o.perSecond, r.PerSecond())
 	o.p50 = append(o.p50, r.Latency(50).Seconds())
 	o.p99 = append(o.p99, r.Latency(99).Seconds())
-	o.cpu = append(o.cpu, r.MeteredEach().Seconds())
+	o.cpu = append(o.cpu, r.Each(r.Metered).Seconds())
+	o.own = append(o.own, r.Each(r.Own).Seconds())
+	o.failed += r.Failed
 }
 
 // find returns the outcome of that name.
@@ -81,11 +88,16 @@ func find(outcomes []outcome, name string) outcome {
 // tabulate writes outcomes as a table in markdown, with ratios to the one named base.
 func tabulate(w io.Writer, title, operation, base string, outcomes []outcome) {
 	fmt.Fprintf(w, "\n**%s**\n\n", title)
-	fmt.Fprintf(w, "| | %ss/s | x %s | p50 | p99 | CPU of the servers, each |\n|---|---|---|---|---|---|\n", operation, base)
+	fmt.Fprintf(w, "| | %ss/s | x %s | p50 | p99 | CPU of the servers, each | of the callers |\n|---|---|---|---|---|---|---|\n", operation, base)
 	to := find(outcomes, base).perSecond
 	for _, o := range outcomes {
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s |\n", o.name, spread(o.perSecond, "%.0f"),
-			spread(o.perSecond.Over(to), "%.2f"), ms(o.p50), ms(o.p99), fmt.Sprintf("%.0f us", 1e6*o.cpu.Median()))
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %.0f us | %.0f us |\n", o.name, spread(o.perSecond, "%.0f"),
+			spread(o.perSecond.Over(to), "%.2f"), ms(o.p50), ms(o.p99), 1e6*o.cpu.Median(), 1e6*o.own.Median())
+	}
+	for _, o := range outcomes {
+		if o.failed > 0 {
+			fmt.Fprintf(w, "\n%s: %d operations failed.\n", o.name, o.failed)
+		}
 	}
 }
 

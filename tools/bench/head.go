@@ -10,7 +10,7 @@ import (
 )
 
 // head writes what was measured, and on what.
-func (b *bench) head() {
+func (b *trial) head() {
 	fmt.Fprintf(b.out, "Measured on %s, %d cores (%s), %s, %d rounds of %v.\n", time.Now().Format(time.DateOnly),
 		runtime.NumCPU(), processor(), runtime.Version(), b.rounds, b.length)
 	fmt.Fprintf(b.out, "limitd: %s. etcd: %s. ", first(b.limitd, "version"), first(b.etcd, "--version"))

@@ -29,8 +29,8 @@ import (
 	"github.com/limitd/limitd/tools/bench/rig"
 )
 
-// bench is one run of this program.
-type bench struct {
+// trial is one run of this program.
+type trial struct {
 	limitd, etcd, redis string // binaries; redis may be ""
 	dir                 string // where all data goes
 	rounds              int
@@ -61,8 +61,8 @@ func main() {
 // allParts are the parts of a run, in their order.
 func allParts() []string { return []string{"writes", "locks", "single", "growth"} }
 
-func parse(args []string) (*bench, error) {
-	b := &bench{out: os.Stdout}
+func parse(args []string) (*trial, error) {
+	b := &trial{out: os.Stdout}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&b.limitd, "limitd", "bin/limitd", "the limitd binary")
 	f.StringVar(&b.etcd, "etcd", "bin/etcd", "the etcd binary")
@@ -104,7 +104,7 @@ func found(program string) string {
 	return path
 }
 
-func (b *bench) run(ctx context.Context) error {
+func (b *trial) run(ctx context.Context) error {
 	var err error
 	if b.dir, err = filepath.Abs(b.dir); err != nil {
 		return err
@@ -124,7 +124,7 @@ func (b *bench) run(ctx context.Context) error {
 }
 
 // beside runs the parts that compare limitd with others.
-func (b *bench) beside(ctx context.Context) error {
+func (b *trial) beside(ctx context.Context) error {
 	f, err := b.assemble(ctx)
 	if err != nil {
 		return errors.Join(err, b.close())
@@ -146,7 +146,7 @@ func (b *bench) beside(ctx context.Context) error {
 }
 
 // keep has a system closed with b.
-func (b *bench) keep(s *rig.System, err error) (*rig.System, error) {
+func (b *trial) keep(s *rig.System, err error) (*rig.System, error) {
 	if err == nil {
 		b.running = append(b.running, s)
 	}
@@ -154,7 +154,7 @@ func (b *bench) keep(s *rig.System, err error) (*rig.System, error) {
 }
 
 // close ends all that runs.
-func (b *bench) close() error {
+func (b *trial) close() error {
 	var errs []error
 	for _, s := range b.running {
 		errs = append(errs, s.Close())
@@ -163,9 +163,9 @@ func (b *bench) close() error {
 	return errors.Join(errs...)
 }
 
-func (b *bench) aim(a aim) { b.aims = append(b.aims, a) }
+func (b *trial) aim(a aim) { b.aims = append(b.aims, a) }
 
 // log tells on stderr how far the run is.
-func (b *bench) log(format string, args ...any) {
+func (b *trial) log(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().Format(time.TimeOnly)+" "+format+"\n", args...)
 }

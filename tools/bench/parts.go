@@ -42,7 +42,7 @@ const (
 )
 
 // assemble starts everything. What it started is closed with b.
-func (b *bench) assemble(ctx context.Context) (f field, err error) {
+func (b *trial) assemble(ctx context.Context) (f field, err error) {
 	f.limitd = make(map[string]*rig.System)
 	if f.etcd, err = b.keep(rig.StartEtcd(ctx, rig.Place{Binary: b.etcd, Dir: filepath.Join(b.dir, "etcd")})); err != nil {
 		return f, err
@@ -81,7 +81,7 @@ func put(ctx context.Context, s *rig.System, name string, slots int64) error {
 
 // writes compares single writes: etcd's put with acquire and release, each a
 // request of its own.
-func (b *bench) writes(ctx context.Context, f field, callers int) error {
+func (b *trial) writes(ctx context.Context, f field, callers int) error {
 	all := []entrant{{etcdPut, f.etcd, newPutter(f.etcd.Leader)}}
 	for _, store := range stores() {
 		s := f.limitd[store]
@@ -115,7 +115,7 @@ func (b *bench) writes(ctx context.Context, f field, callers int) error {
 const lockers = 64
 
 // locks compares callers that contend: an operation is a lock and its unlock.
-func (b *bench) locks(ctx context.Context, f field) error {
+func (b *trial) locks(ctx context.Context, f field) error {
 	all := []entrant{
 		{etcdMutex, f.etcd, newLocker(f.etcd.Leader, "one")},
 		{etcdTen, f.etcd, newLocker(f.etcd.Leader, "0", "1", "2", "3", "4", "5", "6", "7", "8", "9")},
@@ -139,7 +139,7 @@ func (b *bench) locks(ctx context.Context, f field) error {
 }
 
 // single measures one caller alone, in units of what the disk takes.
-func (b *bench) single(ctx context.Context, f field) error {
+func (b *trial) single(ctx context.Context, f field) error {
 	all := []entrant{{etcdPut, f.etcd, newPutter(f.etcd.Leader)}}
 	for _, store := range stores() {
 		s := f.limitd[store]

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,36 +138,11 @@ func (r *run) whole(ctx context.Context, c *caller, limit *watched) error {
 // a node does not tell.
 func (r *run) resident(ctx context.Context) (sum int64, told bool) {
 	for _, base := range r.Bases {
-		n, err := r.metric(ctx, base, "process_resident_memory_bytes")
+		n, err := Metric(ctx, r.client, base, "process_resident_memory_bytes")
 		if err != nil {
 			return 0, false
 		}
 		sum += int64(n)
 	}
 	return sum, true
-}
-
-// metric returns the value of one that has no labels.
-func (r *run) metric(ctx context.Context, base, name string) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, firstCall)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/metrics", nil)
-	if err != nil {
-		return 0, err
-	}
-	response, err := r.client.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, name+" "); ok {
-			return strconv.ParseFloat(strings.TrimSpace(value), 64)
-		}
-	}
-	return 0, fmt.Errorf("%s has no metric %s", base, name)
 }

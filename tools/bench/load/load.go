@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -18,7 +19,8 @@ import (
 
 // Caller does one operation after the other. It is used by one goroutine.
 type Caller interface {
-	// Do does one operation. An error ends the run.
+	// Do does one operation. One that fails is counted apart, and the next is tried
+	// a little later.
 	Do(ctx context.Context) error
 	// Close gives back what the caller holds.
 	Close() error
@@ -38,8 +40,11 @@ type Plan struct {
 // Result is what was counted.
 type Result struct {
 	Operations int64
+	Failed     int64 // operations, in the warm-up too
+	Err        error // why the first of them failed
 	Elapsed    time.Duration
 	Metered    time.Duration // what Meter advanced by
+	Own        time.Duration // CPU time of this process, callers and all
 	latencies  *hdrhistogram.Histogram
 }
 
@@ -51,12 +56,17 @@ func (r Result) Latency(percent float64) time.Duration {
 	return time.Duration(r.latencies.ValueAtPercentile(percent))
 }
 
-// MeteredEach returns what Meter advanced by for each operation.
-func (r Result) MeteredEach() time.Duration {
-	return r.Metered / time.Duration(max(1, r.Operations))
-}
+// Each returns the share of d that one operation has.
+func (r Result) Each(d time.Duration) time.Duration { return d / time.Duration(max(1, r.Operations)) }
 
-// Run opens the callers, keeps them busy and closes them.
+// errNothing says that no operation came to its end.
+var errNothing = errors.New("load: nothing was done")
+
+// pause is what a caller waits after a failure.
+const pause = 10 * time.Millisecond
+
+// Run opens the callers, keeps them busy and closes them. It fails where they
+// cannot be opened or closed, or got nothing done.
 func Run(ctx context.Context, p Plan) (Result, error) {
 	callers, err := open(p)
 	if err == nil {
@@ -92,42 +102,74 @@ func closeAll(callers []Caller) error {
 }
 
 func (p Plan) work(ctx context.Context, callers []Caller) (Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	meter := p.Meter
 	if meter == nil {
 		meter = func() time.Duration { return 0 }
 	}
-	var counting, over atomic.Bool
+	w := &work{}
 	counts := make([]*hdrhistogram.Histogram, len(callers))
 	var all sync.WaitGroup
 	for i, c := range callers {
 		counts[i] = newHistogram()
-		all.Go(func() {
-			for !over.Load() {
-				counted, start := counting.Load(), time.Now()
-				if err := c.Do(ctx); err != nil {
-					cancel(fmt.Errorf("caller %d: %w", i, err))
-					return
-				}
-				if counted && !over.Load() {
-					_ = counts[i].RecordValue(min(int64(time.Since(start)), int64(longest)))
-				}
-			}
-		})
+		all.Go(func() { w.keepBusy(ctx, c, counts[i]) })
 	}
 	sleep(ctx, p.Warm)
-	begin, before := time.Now(), meter()
-	counting.Store(true)
+	begin, before, own := time.Now(), meter(), ownCPU()
+	w.counting.Store(true)
 	sleep(ctx, p.For)
-	r := Result{Elapsed: time.Since(begin), Metered: meter() - before, latencies: newHistogram()}
-	over.Store(true)
+	r := Result{Elapsed: time.Since(begin), Metered: meter() - before, Own: ownCPU() - own, latencies: newHistogram()}
+	w.over.Store(true)
 	all.Wait()
 	for _, h := range counts {
 		r.latencies.Merge(h)
 	}
-	r.Operations = r.latencies.TotalCount()
+	r.Operations, r.Failed, r.Err = r.latencies.TotalCount(), w.failed, w.err
+	if r.Operations == 0 {
+		return r, errors.Join(errNothing, r.Err, context.Cause(ctx))
+	}
 	return r, context.Cause(ctx)
+}
+
+// work is what all callers of a run share.
+type work struct {
+	counting, over atomic.Bool
+
+	mu     sync.Mutex
+	failed int64 // guarded by mu
+	err    error // guarded by mu
+}
+
+// keepBusy has c do one operation after the other, and counts in h those that
+// lie in the time that counts.
+func (w *work) keepBusy(ctx context.Context, c Caller, h *hdrhistogram.Histogram) {
+	for !w.over.Load() && ctx.Err() == nil {
+		counted, start := w.counting.Load(), time.Now()
+		if err := c.Do(ctx); err != nil {
+			w.fail(err)
+			sleep(ctx, pause)
+			continue
+		}
+		if counted && !w.over.Load() {
+			_ = h.RecordValue(min(int64(time.Since(start)), int64(longest))) // it lies within the bounds
+		}
+	}
+}
+
+func (w *work) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed++; w.err == nil {
+		w.err = err
+	}
+}
+
+// ownCPU returns the CPU time that this process has used.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func sleep(ctx context.Context, d time.Duration) {

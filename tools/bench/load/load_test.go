@@ -38,14 +38,22 @@ func testRun(t *testing.T) {
 	}
 }
 
-func TestAnErrorEndsTheRun(t *testing.T) {
+func TestFailuresAreCounted(t *testing.T) {
 	var closed atomic.Int64
 	broken := errors.New("broken")
-	_, err := load.Run(t.Context(), load.Plan{
-		Callers: 2, For: time.Minute, Open: func(int) (load.Caller, error) { return sleeper{broken, &closed}, nil },
-	})
-	if !errors.Is(err, broken) || closed.Load() != 2 {
-		t.Errorf("%v, %d closed", err, closed.Load())
+	plan := load.Plan{Callers: 2, For: 100 * time.Millisecond, Open: func(i int) (load.Caller, error) {
+		if i == 0 {
+			return sleeper{broken, &closed}, nil
+		}
+		return sleeper{closed: &closed}, nil
+	}}
+	r, err := load.Run(t.Context(), plan)
+	if err != nil || r.Operations == 0 || r.Failed == 0 || !errors.Is(r.Err, broken) || closed.Load() != 2 {
+		t.Errorf("%d done, %d failed: %v, %d closed, %v", r.Operations, r.Failed, r.Err, closed.Load(), err)
+	}
+	plan.Callers = 1
+	if _, err := load.Run(t.Context(), plan); !errors.Is(err, broken) {
+		t.Errorf("nothing was done: %v", err)
 	}
 }
 
