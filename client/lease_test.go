@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,9 +182,12 @@ func TestRenewedBeforeBelieved(t *testing.T) {
 	})
 	t.Run("gone meanwhile", func(t *testing.T) {
 		withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
-			tries := 0
+			var tries atomic.Int64 // of acquiring: the first id's cancel comes at any time
 			f.setFault(func(_, path string) (error, error) {
-				switch tries++; tries {
+				if path != "/v1/acquire" {
+					return nil, nil
+				}
+				switch tries.Add(1) {
 				case 1:
 					return nil, errWire
 				case 2:
