@@ -144,6 +144,25 @@ func (g *grant) takesOf(name string) history.Granted {
 	return history.Granted{}
 }
 
+// mayHaveHeld is the index before which a grant may have held slots of a limit
+// that was asked for and that no answer names: one that was only told again
+// leaves out limits that were deleted meanwhile. It is 0 where there is none.
+func (g *grant) mayHaveHeld(name string) (until uint64) {
+	if g.guessed || slices.ContainsFunc(g.takes, func(t history.Granted) bool { return t.Name == name }) {
+		return 0
+	}
+	until = never
+	for _, a := range g.ops {
+		if !a.Replayed {
+			return 0
+		}
+		if a.placed {
+			until = min(until, a.Index)
+		}
+	}
+	return until
+}
+
 // op returns the call that first told the grant.
 func (g *grant) op() *history.Op { return g.ops[0].Op }
 

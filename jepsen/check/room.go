@@ -33,6 +33,11 @@ func (f *facts) room(l *limit) *room {
 		if r == nil && (a.Outcome != history.OK || a.Tries > 1) || r != nil && r.acquires[0] == a && len(r.grants) == 0 {
 			m.most.add(a.earliest, f.mayHoldOf(a, l), n)
 		}
+		if r != nil && r.acquires[0] == a {
+			for _, g := range r.grants {
+				m.most.add(g.lo, g.mayHaveHeld(l.name), n)
+			}
+		}
 		if a.Wait > 0 && (r == nil || r.firstWait() == a) {
 			m.largest, m.shared = max(m.largest, n), m.shared || len(a.Limits) > 1
 			m.mostWaiting.add(a.earliest, f.over(a), 1)
