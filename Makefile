@@ -136,6 +136,6 @@ clean:
 soak-limit:
 	$(GO) test ./fsm/limit -run 'TestDrive|TestDecayExtremes' -rapid.checks=100000 -rapid.nofailfile -timeout 0
 
-## search: every state of the queue in small scopes (docs/queue-search.md); about 20 minutes of one core
+## search: every state of the queue in small scopes (docs/queue-search.md); about half an hour of one core
 search:
 	$(GO) test ./fsm/limit -run TestSearch -search.full -search.walks=50 -timeout 0 -v

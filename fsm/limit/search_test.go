@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	searchFull   = flag.Bool("search.full", false, "the exhaustive search closes all its scopes: some 20 minutes of one core")
+	searchFull   = flag.Bool("search.full", false, "the exhaustive search closes all its scopes: some half an hour of one core")
 	searchWalks  = flag.Uint64("search.walks", 2, "how many random walks the keys of each scope are held against")
 	searchStates = flag.Int("search.states", 0, "how many states of a scope the exhaustive search visits at most (0: all)")
 	searchTime   = flag.Duration("search.time", 24*time.Hour, "how long the exhaustive search may stay in one scope")

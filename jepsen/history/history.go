@@ -88,7 +88,8 @@ type Ask struct {
 	Linger time.Duration `json:"linger,omitempty"`
 	Tokens []uint64      `json:"tokens,omitempty"` // release, renew, force; release and cancel may name ID in its place
 	Config *Settings     `json:"config,omitempty"` // put
-	// Abandoned: the caller went away while the call was open, on purpose.
+	// Abandoned: the caller went away while the call was open, on purpose, or had
+	// itself cut off.
 	Abandoned bool `json:"abandoned,omitempty"`
 }
 

@@ -39,6 +39,13 @@ func (g *gate) lose(d time.Duration) {
 	g.cut = g.record.Now() + d
 }
 
+// lost tells whether the holder had no contact at some instant since then.
+func (g *gate) lost(since time.Duration) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.cut > since
+}
+
 // pass returns when the holder is not stopped, or ctx has ended. Its error says
 // that nothing passes.
 func (g *gate) pass(ctx context.Context) error {

@@ -108,6 +108,7 @@ func (h *holder) release(ctx context.Context, lease *client.Lease) {
 	op := h.env.Record.Call(history.Op{Client: h.number, Kind: history.Release, Ask: history.Ask{Tokens: []uint64{lease.Token()}}})
 	op.Outcome = history.OK
 	if err := lease.Release(ctx); err != nil {
+		op.Abandoned = h.gate.lost(op.Call)
 		readError(err, &op)
 	}
 	h.env.Record.Return(op)

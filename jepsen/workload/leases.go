@@ -115,7 +115,7 @@ func (h *holder) believe(ctx context.Context, lease *client.Lease, op history.Op
 		}
 		b.To = now
 		if h.troubled() {
-			h.gate.lose(min(longestCut, h.between(lease.TTL()/2, 2*lease.TTL())))
+			h.gate.lose(h.between(lease.TTL()/2, 2*lease.TTL()))
 		}
 		stopped := h.stopped(ctx)
 		b.Paused = b.Paused || stopped
@@ -130,11 +130,6 @@ func (h *holder) believe(ctx context.Context, lease *client.Lease, op history.Op
 	b.Renewals = b.To-b.From > lease.TTL()
 	h.env.Record.Belief(b)
 }
-
-// longestCut is longer than any TTL here, so that the lease of who has no contact
-// ends, and shorter than the library goes on with a release: while the node
-// lives, each release has its answer.
-const longestCut = 3500 * time.Millisecond
 
 // stopped stops the holder where the run says so, its library included: after
 // a look at the lease, and before the write that it does on the strength of it.
