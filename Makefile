@@ -12,7 +12,7 @@ HOURS   ?= 1
 BENCH   ?= .
 BENCHFLAGS ?=
 
-.PHONY: all build test check proof fmt vet lint notices-check race fuzz bench gobench faultclock show notices clean \
+.PHONY: all build test check proof fmt vet lint notices-check race fuzz bench gobench faultclock show docs man notices clean \
 	sim sim-ci sim-det sim-replay jepsen jepsen-ci jepsen-soak mutants soak-limit search
 
 all: build test
@@ -26,7 +26,7 @@ test:
 	$(GO) test ./...
 
 ## check: all that has to hold before a change lands; CI runs this
-check: fmt vet lint notices-check race
+check: fmt vet lint notices-check race rules scenes
 
 ## proof: new seeds of the simulator, the planted bugs, and faults on the real binary; about ten minutes
 proof: sim-ci mutants jepsen-ci
@@ -41,6 +41,7 @@ vet:
 	$(GO) vet -tags $(TAGS) ./...
 	$(GO) -C tools vet ./...
 	$(GO) -C tools/bench vet ./...
+	$(GO) -C tools/rules vet ./...
 
 ## lint: staticcheck, and imports by depguard (layers_test.go checks them all)
 lint:
@@ -51,17 +52,22 @@ lint:
 race:
 	CGO_ENABLED=1 LIMITD_LONG=1 $(GO) test -tags $(TAGS) -race -timeout 20m -json ./... | $(GO) -C tools run ./count
 
-## fuzz: every fuzz target for FUZZ each; their committed seeds run with every test
+## fuzz: every fuzz target for FUZZ each; their committed seeds run with every test (to make an input small may not take the time)
 fuzz:
 	@set -e; for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
 		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
 			echo "fuzz $$name in $$(dirname $$file)"; \
-			$(GO) test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZ); \
+			$(GO) test ./$$(dirname $$file) -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZ) -fuzzminimizetime 20x; \
 		done; done
 
 ## bench: limitd beside etcd, and Redis where there is one, on this machine; an hour. BENCHFLAGS='-rounds 1 -for 2s' is a look
 bench: build bin/etcd bin/bench
 	bin/bench $(BENCHFLAGS)
+
+## bench-growth: what a write costs beside up to a million limits and leases and 100,000 waiters; memory, snapshots, restarts; ten minutes
+.PHONY: bench-growth
+bench-growth: build bin/bench
+	bin/bench -parts growth -rounds 3 -for 2s $(BENCHFLAGS)
 
 .PHONY: bin/bench
 bin/bench:
@@ -81,8 +87,39 @@ faultclock:
 
 ## show: the real binary through the scenes of jepsen/show; about ten minutes
 show: build faultclock
-	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term
+	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term members recover strangers backup security disk overload metrics
 	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
+
+## show-upgrade: the same, of restarts and upgrades alone, in every order: to the version to come (a build with a tag), and from BEFORE to this one; two minutes
+BEFORE ?= ed5899d
+.PHONY: show-upgrade bin/limitd-next
+show-upgrade: build bin/limitd-next bin/limitd-$(BEFORE)
+	$(GO) run ./jepsen/show -bin bin/limitd -next bin/limitd-next -before bin/limitd-$(BEFORE) rolling upgrade-first upgrade-middle upgrade-last upgrade-before
+
+# What plays the version to come (fsm/command/next.go).
+bin/limitd-next:
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS),limitd_next -ldflags "-s -w -X main.stamped=$(VERSION)-next" -o $@ ./cmd/limitd
+
+# limitd as it was at a commit.
+bin/limitd-$(BEFORE):
+	rm -rf bin/$(BEFORE) && mkdir -p bin/$(BEFORE)
+	git archive $(BEFORE) | tar -x -C bin/$(BEFORE)
+	cd bin/$(BEFORE) && CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags "-s -w -X main.stamped=$(BEFORE)" -o ../limitd-$(BEFORE) ./cmd/limitd
+	rm -rf bin/$(BEFORE)
+
+## show-members: the same, of the membership alone; a minute
+.PHONY: show-members
+show-members: build
+	$(GO) run ./jepsen/show -bin bin/limitd members recover strangers
+
+## show-SCENE: one of them at full length: show-backup
+show-%: build
+	$(GO) run ./jepsen/show -bin bin/limitd $*
+
+## scenes: what operators trust, on the real binary, each scene in its short form; CI runs this. docs/operations.md
+.PHONY: scenes
+scenes: build
+	$(GO) run ./jepsen/show -bin bin/limitd -scale 0.1 backup security disk overload metrics
 
 ## sim: SEEDS seeds of the simulator, on all cores; one that fails prints what runs it again
 SEEDS ?= 1000
@@ -101,8 +138,8 @@ sim-det:
 sim-replay:
 	$(GO) run ./jepsen/sim/seeds -replay $(SEED)
 
-## jepsen: faults and callers on clusters of the real binary; about ten minutes, reports in out/jepsen
-jepsen: build faultclock bin/jepsen
+## jepsen: faults and callers on clusters of the real binary; about a quarter of an hour, reports in out/jepsen
+jepsen: build bin/limitd-next faultclock bin/jepsen prefect-environment
 	bin/jepsen matrix
 
 ## jepsen-ci: the same in three minutes, for every change
@@ -110,16 +147,51 @@ jepsen-ci: build faultclock bin/jepsen
 	bin/jepsen ci
 
 ## jepsen-soak: random combinations of them for HOURS
-jepsen-soak: build faultclock bin/jepsen
+jepsen-soak: build bin/limitd-next faultclock bin/jepsen
 	bin/jepsen soak -hours $(HOURS)
 
 .PHONY: bin/jepsen
 bin/jepsen:
 	$(GO) build -o bin/jepsen ./jepsen/run
 
+# Python with the newest Prefect, for jepsen; where it cannot be had, that is told, and jepsen does without.
+.PHONY: prefect-environment
+prefect-environment:
+	$(GO) -C tools run ./prefect -only-environments -versions $(firstword $(subst $(comma), ,$(PREFECT)))
+
+comma := ,
+
+## test-prefect: real clients of Prefect against three nodes, the leader killed meanwhile; their environments are kept in ~/.cache/limitd. PREFECT=all writes the table of docs/prefect.md, FLOWS=false needs no Prefect server
+PREFECT ?= 3.9.1,2.20.25
+FLOWS   ?= true
+.PHONY: test-prefect
+test-prefect: build
+	$(GO) -C tools run ./prefect -bin ../bin/limitd -versions $(PREFECT) -flows=$(FLOWS) $(if $(filter all,$(PREFECT)),-table ../docs/prefect.md)
+
+## rules: what deploy/ gives to Prometheus, by promtool's parser and on series; the first run builds Prometheus' own code
+.PHONY: rules
+rules:
+	$(GO) -C tools/rules test ./...
+
+## bench-prefect: limitd beside a real Prefect server, on SQLite and on PostgreSQL where there is one; 25 minutes. BENCHFLAGS=-quick is a look
+bench-prefect: build bin/bench-prefect
+	bin/bench-prefect $(BENCHFLAGS)
+
+.PHONY: bench-prefect bin/bench-prefect
+bin/bench-prefect:
+	$(GO) -C tools/bench build -o ../../bin/bench-prefect ./prefect
+
 ## mutants: planted bugs, each of which the judges must convict; a table
 mutants:
 	$(GO) run ./jepsen/mutants
+
+## docs: write the tables of docs/cli.md anew, after a change of commands or flags; a test compares them
+docs:
+	$(GO) run ./cmd/limitd __docs cli docs/cli.md
+
+## man: man pages, in out/man
+man:
+	$(GO) run ./cmd/limitd __docs man out/man
 
 ## notices: write THIRD_PARTY_NOTICES anew, after a change of go.mod
 notices:

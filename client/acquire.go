@@ -10,8 +10,9 @@ import (
 )
 
 // Acquire gets all that r asks for, and returns a lease on it, which is kept
-// alive until it is released or lost. Where ctx ends first, the acquire is
-// cancelled in the background, and nothing is held.
+// alive until the program releases it or it is lost. Where ctx ends first, the
+// acquire is cancelled in the background, and nothing is held; ctx's end does
+// nothing to a lease that was granted.
 //
 // errors.Is tells the failures apart, errors.As an *Error tells all about them:
 // ErrDenied (no room, and Wait is 0), ErrTimeout (Wait is over), ErrLimitNotFound,
@@ -25,12 +26,24 @@ func (c *Client) Acquire(ctx context.Context, r Request) (*Lease, error) {
 		return nil, err
 	}
 	defer over()
+	return c.acquire(ctx, r)
+}
+
+// acquire is Acquire within a call.
+func (c *Client) acquire(ctx context.Context, r Request) (*Lease, error) {
+	a := &acquiring{c: c, r: r, begun: c.cfg.Clocks()}
+	lease, err := a.run(ctx)
+	c.acquired(a, lease, err)
+	return lease, err
+}
+
+// run asks under one id after the other, as long as that is of use.
+func (a *acquiring) run(ctx context.Context) (*Lease, error) {
 	if why := context.Cause(ctx); why != nil {
 		e := gaveUp(why, nil)
 		e.Effect = wire.EffectNone
 		return nil, e
 	}
-	a := &acquiring{c: c, r: r, begun: c.cfg.Clocks()}
 	for {
 		lease, err := a.underOneID(ctx)
 		if err == nil {
@@ -48,17 +61,11 @@ type acquiring struct {
 	r     Request
 	begun Clocks // when it was called
 
-	id       string
-	wait     time.Duration // that the cluster was told
-	first    Clocks        // just before the id was first sent
-	last     Clocks        // just before it was last sent, or told to wait
-	answered Clocks        // when a node last gave any answer
-	astray   bool          // a sending of the id had no answer: it may reach the cluster yet
+	id     string
+	wait   time.Duration // that the cluster was told
+	first  Clocks        // just before the id was first sent
+	astray bool          // a sending of the id had no answer: it may reach the cluster yet
 }
-
-// errIDWorn says that an id may soon be forgotten, so that it must not be used
-// any more.
-var errIDWorn = errors.New("the id is older than the cluster may remember")
 
 // another tells whether Acquire goes on with a new id after err: the old one
 // was used up by no fault of the program.
@@ -102,8 +109,7 @@ func (a *acquiring) underOneID(ctx context.Context) (*Lease, error) {
 		return lease, nil
 	}
 	span := safeSpan(time.Duration(grant.Waited) + lease.ttl)
-	if a.datable(grant, span) {
-		a.c.keeper.keep(lease, a.first, span)
+	if a.datable(grant) && a.c.keeper.keep(lease, a.first, span) {
 		return lease, nil
 	}
 	if err := a.c.renew(ctx, lease); err != nil {
@@ -122,71 +128,52 @@ func safeSpan(cluster time.Duration) time.Duration {
 }
 
 // datable tells whether the grant's end can be computed from what is known:
-// this process made the id's first sending, the wait was not so long that
-// clocks could drift apart by more than the margin, and the end is to come.
-func (a *acquiring) datable(g *wire.Grant, span time.Duration) bool {
-	return a.r.ID == "" && g.Waited <= g.TTL && a.c.cfg.Clocks().since(a.first) < span
-}
+// this process made the id's first sending, and the wait was not so long that
+// clocks could drift apart by more than the margin.
+func (a *acquiring) datable(g *wire.Grant) bool { return a.r.ID == "" && g.Waited <= g.TTL }
 
 // ask sends the acquire until it is granted or has failed.
 func (a *acquiring) ask(ctx context.Context) (*wire.Grant, error) {
 	c := a.c
-	x := exchange{path: "/v1/acquire", body: encode(a.r.body(c.cfg, a.id, a.wait)), timeout: c.cfg.Timeout}
+	x := c.short("acquire", a.body(a.r.OnWait == nil))
+	x.waits = a.wait > 0
 	// A node may add up to 2 s to a wait, so as to tell its end.
 	x.silence = min(c.cfg.Hold, a.wait+2*time.Second) + c.cfg.Timeout + grace
-	a.first = c.cfg.Clocks()
-	a.last, a.answered = a.first, a.first
-	for tries := 1; ; tries++ {
+	t := c.try()
+	a.first = t.sent
+	for {
 		var grant wire.Grant
 		var waiting wire.Waiting
 		status, err := c.send(ctx, x, &grant, &waiting)
 		switch {
 		case err != nil:
-			if err := a.goOn(ctx, tries, asError(err)); err != nil {
+			e := asError(err)
+			a.astray = a.astray || e.retry && e.Effect != wire.EffectNone
+			if err := t.failed(ctx, e); err != nil {
 				return nil, err
 			}
 		case status == http.StatusOK:
 			return &grant, nil
 		default:
-			tries = 0
-			a.answered = c.cfg.Clocks()
+			t.heard()
+			x.operation = "" // from now on it waits alone
+			if a.r.OnWait != nil {
+				a.r.OnWait(waiting)
+				x.body = encode(a.body(true))
+			}
 		}
-		if err := a.sendAgain(); err != nil {
+		if err := t.sendAgain(); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// goOn pauses after a failed try, or returns why there must not be another.
-func (a *acquiring) goOn(ctx context.Context, tries int, err *Error) error {
-	if !err.retry {
-		return err
+// body is the acquire's body. A node that may not hold it tells at once what it
+// waits for.
+func (a *acquiring) body(hold bool) wire.AcquireRequest {
+	body := a.r.body(a.c.cfg, a.id, a.wait)
+	if !hold && body.Hold != nil {
+		body.Hold = wire.Duration(0).Ptr()
 	}
-	a.astray = a.astray || err.Effect != wire.EffectNone
-	if err.Status != 0 {
-		a.answered = a.c.cfg.Clocks()
-	}
-	if g := a.c.cfg.GiveUp; g > 0 && a.c.cfg.Clocks().since(a.answered) >= g {
-		return gaveUp(errGivenUp, err)
-	}
-	if why := a.c.pause(ctx, tries, err); why != nil {
-		return gaveUp(why, err)
-	}
-	return nil
-}
-
-// errGivenUp says that Config.GiveUp is over.
-var errGivenUp = errors.New("no node answered for as long as the client was told to go on")
-
-// sendAgain notes that the id is sent again, or that it is too old for that:
-// 10 s before the cluster may have forgotten it.
-func (a *acquiring) sendAgain() error {
-	now := a.c.cfg.Clocks()
-	if now.since(a.last) > a.c.cfg.Remember-10*time.Second {
-		e := gaveUp(errIDWorn, nil)
-		e.Detail = "the acquire could not be sent for so long that its outcome cannot be learned any more"
-		return e
-	}
-	a.last = now
-	return nil
+	return body
 }

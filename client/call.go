@@ -9,57 +9,114 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/limitd/limitd/transport/wire"
 )
 
-// maxAnswer bounds what is read of an answer: 10,000 renewed leases fit.
-const maxAnswer = 8 << 20
+// maxAnswer bounds what is read of an answer, bytes: a page of 1,000 limits with
+// long descriptions fits.
+const maxAnswer = 64 << 20
 
 // exchange is one request, which may be sent several times.
 type exchange struct {
-	path string
-	body []byte
+	method string
+	path   string // not encoded
+	route  string // the path with a {parameter} for what varies
+	query  url.Values
+	body   []byte // nil: none
+	// key is an idempotency key, for writes whose repetition would do something.
+	key string
+	// match is the value of If-Match.
+	match string
+	// operation is how a batch names it, where it may go in one; operations is how
+	// many are in it, where it is one.
+	operation  string
+	operations int
+	waits      bool // an acquire that may wait in the queue
 	// timeout is how long the node may try on the caller's behalf; silence how
 	// long it may say nothing at all.
 	timeout, silence time.Duration
 }
 
-// send sends x once, to one node, and decodes an answer of status 200 into out,
-// one of 202 into late. All errors are *Error.
-func (c *Client) send(ctx context.Context, x exchange, out, late any) (status int, err error) {
-	k, u := c.nodes.pick(time.Now())
-	status, err = c.roundTrip(ctx, u, x, out, late)
-	if err == nil {
-		c.nodes.worked(k)
-		return status, nil
+// exchange is one without a body, which a node answers at once.
+func (c *Client) exchange(method, path string) exchange {
+	return exchange{method: method, path: path, route: path, timeout: c.cfg.Timeout, silence: c.cfg.Timeout + grace}
+}
+
+// quick is one that posts body.
+func (c *Client) quick(path string, body any) exchange {
+	x := c.exchange(http.MethodPost, path)
+	x.body = encode(body)
+	return x
+}
+
+// short is a quick one that may go together with others.
+func (c *Client) short(operation string, body any) exchange {
+	x := c.quick("/v1/"+operation, body)
+	x.operation = operation
+	return x
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil { // never: the bodies are plain structs
+		panic(fmt.Sprintf("limitd: encode a request: %v", err))
 	}
-	e := asError(err)
+	return b
+}
+
+// send sends x once, to one node, and decodes an answer of status 200 or 201
+// into out (nil: 204 is expected), one of 202 into late. All errors are *Error.
+func (c *Client) send(ctx context.Context, x exchange, out, late any) (status int, err error) {
+	if x.operation != "" {
+		return c.gather.send(ctx, x, out, late)
+	}
+	return c.sendAlone(ctx, x, out, late)
+}
+
+func (c *Client) sendAlone(ctx context.Context, x exchange, out, late any) (status int, err error) {
+	k, u := c.nodes.pick(time.Now())
+	err = c.exchanged(ctx, u, x, func() (err error) {
+		status, err = c.roundTrip(ctx, u, x, out, late)
+		return err
+	})
+	c.judge(ctx, k, u, err)
+	return status, err
+}
+
+// judge notes whether node k, at u, can be asked, by what came of an exchange.
+func (c *Client) judge(ctx context.Context, k int, u *url.URL, err error) {
 	switch {
 	case ctx.Err() != nil: // the caller hung up: no fault of the node
-	case e.retry:
-		c.nodes.failed(k, time.Now())
+	case err != nil && asError(err).retry:
+		if c.nodes.failed(k, time.Now()) {
+			c.turned(ctx, u, err)
+		}
 	default:
-		c.nodes.worked(k)
+		if c.nodes.worked(k) {
+			c.turned(ctx, u, nil)
+		}
 	}
-	return status, e
 }
 
 func (c *Client) roundTrip(ctx context.Context, u *url.URL, x exchange, out, late any) (status int, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, x.silence, errSilent)
 	defer cancel()
-	answer, err := c.cfg.Transport.RoundTrip(c.request(ctx, u, x))
+	response, err := c.cfg.Transport.RoundTrip(c.request(ctx, u, x))
+	if err != nil {
+		if e := Untrusted(err); e != nil {
+			return 0, e
+		}
+		return 0, unreached(cause(ctx, err))
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return 0, unreached(cause(ctx, err))
 	}
-	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil {
-		return 0, unreached(cause(ctx, err))
-	}
-	return answer.StatusCode, decode(answer, body, out, late)
+	a := answer{response.StatusCode, response.Header, body}
+	return a.status, a.decode(out, late)
 }
 
 // errSilent is why an exchange was broken off.
@@ -76,119 +133,37 @@ func cause(ctx context.Context, err error) error {
 func (c *Client) request(ctx context.Context, u *url.URL, x exchange) *http.Request {
 	to := *u
 	to.Path += x.path
-	header := http.Header{
-		"Content-Type":     {wire.TypeJSON},
+	to.RawPath, to.RawQuery = "", x.query.Encode()
+	r := &http.Request{
+		Method: x.method, URL: &to, Host: to.Host, Header: c.header(x), ContentLength: int64(len(x.body)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody,
+	}
+	if x.body != nil {
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
+		r.Body, _ = r.GetBody()
+	}
+	return r.WithContext(ctx)
+}
+
+func (c *Client) header(x exchange) http.Header {
+	h := http.Header{
 		"User-Agent":       {userAgent},
 		wire.HeaderTimeout: {wire.Duration(x.timeout).String()},
 		// Present but empty it is not sent, and tells net/http that the request
 		// may be repeated where a kept connection turns out to be closed.
 		wire.HeaderIdempotencyKey: {},
 	}
+	if x.body != nil {
+		h["Content-Type"] = []string{wire.TypeJSON}
+	}
+	if x.key != "" {
+		h[wire.HeaderIdempotencyKey] = []string{x.key}
+	}
+	if x.match != "" {
+		h["If-Match"] = []string{x.match}
+	}
 	if c.cfg.Token != "" {
-		header["Authorization"] = []string{"Bearer " + c.cfg.Token}
+		h["Authorization"] = []string{"Bearer " + c.cfg.Token}
 	}
-	r := &http.Request{
-		Method: http.MethodPost, URL: &to, Host: to.Host, Header: header, ContentLength: int64(len(x.body)),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body:    io.NopCloser(bytes.NewReader(x.body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil },
-	}
-	return r.WithContext(ctx)
-}
-
-// decode reads an answer. Its errors are *Error.
-func decode(answer *http.Response, body []byte, out, late any) error {
-	into := out
-	switch status := answer.StatusCode; {
-	case status == http.StatusAccepted && late != nil:
-		into = late
-	case status != http.StatusOK:
-		return problem(answer, body)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return foreign(answer.StatusCode, err)
-	}
-	return nil
-}
-
-// problem reads a problem, or what a proxy sent in its place.
-func problem(answer *http.Response, body []byte) error {
-	p := &wire.Problem{}
-	kind, _, _ := strings.Cut(answer.Header.Get("Content-Type"), ";")
-	if strings.TrimSpace(kind) != wire.TypeProblem {
-		return foreign(answer.StatusCode, nil)
-	}
-	if err := json.Unmarshal(body, p); err != nil || p.Code == "" {
-		return foreign(answer.StatusCode, err)
-	}
-	e := fromProblem(p, answer.StatusCode)
-	if e.retry && e.RetryAfter < 0 {
-		if s, err := time.ParseDuration(answer.Header.Get("Retry-After") + "s"); err == nil {
-			e.RetryAfter = s
-		}
-	}
-	return e
-}
-
-// pause waits before the try after err; tries is how many failed in a row. It
-// returns ctx's cause where that ends first.
-func (c *Client) pause(ctx context.Context, tries int, err *Error) error {
-	const shortest, longest = 10 * time.Millisecond, time.Second
-	if tries < c.nodes.count() && err.Code != wire.CodeOverloaded {
-		return context.Cause(ctx) // the next node may know better, at once
-	}
-	wait := min(shortest<<min(tries, 10), longest)
-	if err.Code == wire.CodeOverloaded && err.RetryAfter > 0 {
-		wait = err.RetryAfter
-	}
-	wait = wait/2 + c.chance(wait/2)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// persist sends x until there is an answer, or an error that another try would
-// only repeat, or ctx ends.
-func (c *Client) persist(ctx context.Context, x exchange, out any) error {
-	for tries := 1; ; tries++ {
-		_, err := c.send(ctx, x, out, nil)
-		if err == nil {
-			return nil
-		}
-		e := asError(err)
-		if !e.retry {
-			return e
-		}
-		if why := c.pause(ctx, tries, e); why != nil {
-			return gaveUp(why, e)
-		}
-	}
-}
-
-// gaveUp is the error of a call whose ctx ended for the given reason, last what
-// its last try met, where it was not ctx's end itself.
-func gaveUp(why error, last *Error) *Error {
-	e := &Error{Code: ErrInterrupted, RetryAfter: -1, Effect: wire.EffectUnknown, Cause: why, Detail: "the call was ended before there was an answer"}
-	if last == nil || last.Cause != nil && errors.Is(last.Cause, why) {
-		return e
-	}
-	e.Code, e.Status, e.RequestID, e.Hint = last.Code, last.Status, last.RequestID, last.Hint
-	e.Detail = fmt.Sprintf("no answer came in time; the last try met: %s", last.Detail)
-	if last.Cause != nil {
-		e.Detail = fmt.Sprintf("%s: %v", e.Detail, last.Cause)
-	}
-	return e
-}
-
-func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil { // never: the bodies are plain structs
-		panic(fmt.Sprintf("limitd: encode a request: %v", err))
-	}
-	return b
+	return h
 }

@@ -1,58 +1,3 @@
-// Package client is limitd's Go library: it acquires slots of limits, keeps
-// them, and tells its program in time when it holds them no more. It needs the
-// standard library only.
-//
-//	c, err := client.New(client.Config{Addresses: []string{"http://127.0.0.1:7480"}})
-//	defer c.Close()
-//	lease, err := c.Acquire(ctx, client.Request{Limits: client.Slots{"db": 2}, Wait: 30 * time.Second})
-//	defer lease.Release(ctx)
-//	work(lease.Context())
-//
-// # What it promises
-//
-// One acquire is one acquire. Acquire makes an id and asks under it again, at
-// any of the addresses, through timeouts, leader changes, broken connections
-// and proxies' errors, until it has the one true answer or ctx ends. Then the
-// acquire is cancelled in the background.
-//
-// A lease ends here before it ends there. The cluster gives a lease's slots to
-// somebody else at the earliest one TTL of the cluster's time after it granted
-// or renewed it, and that time is never faster than real time. Lease.Context is
-// cancelled, with cause ErrLeaseLost, at
-//
-//	(the instant before the acquire was first sent) + waited + TTL - margin
-//	(the instant before the renewal was sent)       +          TTL - margin
-//	margin = 1 % of (waited + TTL) + 10 ms, or of the TTL after a renewal
-//
-// where waited is the cluster's own measure of how long the acquire stood in
-// the queue. Instants are read from two clocks, and the one that advanced more
-// counts; on Linux these are CLOCK_BOOTTIME and CLOCK_MONOTONIC_RAW, so neither
-// a sleeping machine nor a corrected clock makes a lease look younger. A grant
-// that cannot be dated so is renewed before Acquire returns it: where the
-// program chose the id, and another process may have sent it first; where
-// waited exceeds the TTL; where the end computed has passed. The rates of two
-// machines' clocks may differ by 0.87 % for a TTL of a minute, by 0.18 % for one of
-// a second: what the margin allows over the TTL and the ten seconds for which a
-// node takes what it heard of the cluster's time for good.
-//
-// With the default TTL of 60 s that is 0.61 s before the cluster can grant
-// again, if every renewal since the last 60 s failed. Renewals are sent a third
-// of a TTL after the last, one request for all leases of a Client (10,000 a
-// request), by one goroutine, so a lease outlives two thirds of its TTL without
-// any reachable node.
-//
-// # What only tokens can do
-//
-// No lease can stop a program that does not look: one that is paused by the
-// kernel, the garbage collector or a debugger between checking its lease and
-// writing to a disk goes on when it wakes, and others may hold the slots by
-// then. Timers do not run in a sleeping machine either: after it wakes, Done
-// closes within a tenth of a second, while Lease.Err and the Err of
-// Lease.Context are right at once. To exclude a late write altogether, send
-// Lease.Token with it, and have the thing that is written to refuse tokens below
-// the highest it has seen. That is exact for a limit of one slot, and for
-// numbered limits with the highest token kept for each ordinal (Lease.Limits); of
-// the holders of a plain limit with more slots none is the rightful one alone.
 package client
 
 import (
@@ -62,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -78,14 +24,23 @@ const userAgent = "limitd-go/1"
 // Config says where the cluster is. The zero Config means a node on this
 // machine, at http://127.0.0.1:7480.
 type Config struct {
-	// Addresses of nodes: URLs, or host:port, which means http. Give all of
-	// them: calls stay with one while it answers, and move on when it does not.
+	// Addresses of nodes: URLs, or host:port, which means https where CACert or
+	// ClientCert is given, else http. Give all of them: calls stay with one while
+	// it answers, and move on when it does not.
 	Addresses []string
+	// CACert names a file of certificates, PEM, of the authorities by which nodes
+	// are believed over https. Default: those of the system. This file and the next
+	// two are read again for a new connection where they have changed, so that
+	// certificates are renewed, and authorities changed, under a running program.
+	CACert string
+	// ClientCert and ClientKey name the files, PEM, of the certificate that is
+	// shown to nodes, and of its key. Default: none is.
+	ClientCert, ClientKey string
 	// Token is sent as a bearer token. Default: none.
 	Token string
 	// Owner is who this program says it is, to those who look at leases. Default:
 	// the program's name, the host's name and the process's id.
-	Owner *wire.Owner
+	Owner *Owner
 	// Hold is how long a waiting Acquire lets a node be silent before it asks
 	// again; a node that was cut off is noticed that late. Default 8 s; at most
 	// 10 s, so that the place in the queue does not lapse (15 s) meanwhile.
@@ -102,6 +57,13 @@ type Config struct {
 	// Default 60 s. Acquire gives an id up 10 s before.
 	Remember time.Duration
 
+	// Logger is told at level Error of leases that were lost, at Warn of nodes and
+	// renewals that fail, at Info of nodes that answer again, at Debug of every
+	// request. Default: nobody is.
+	Logger *slog.Logger
+	// Observer hears of what the client does, for metrics. Default: nobody does.
+	Observer *Observer
+
 	// Transport carries the requests; for tests and special networks. Default: a
 	// transport of its own, tuned for many calls to few nodes.
 	Transport http.RoundTripper
@@ -117,7 +79,7 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Owner == nil {
 		host, _ := os.Hostname()
-		c.Owner = &wire.Owner{Name: filepath.Base(os.Args[0]), Host: host, PID: int64(os.Getpid())}
+		c.Owner = &Owner{Name: filepath.Base(os.Args[0]), Host: host, PID: int64(os.Getpid())}
 	}
 	if c.Hold <= 0 || c.Hold > 10*time.Second {
 		c.Hold = 8 * time.Second
@@ -127,6 +89,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Remember <= 10*time.Second {
 		c.Remember = time.Minute
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observer == nil {
+		c.Observer = &Observer{}
 	}
 	if c.Clocks == nil {
 		c.Clocks = systemClocks()
@@ -154,9 +122,11 @@ func newTransport() *http.Transport {
 // concurrent use.
 type Client struct {
 	cfg    Config
+	log    *slog.Logger
 	nodes  *nodes
 	own    *http.Transport // where Config gave none
 	keeper *keeper
+	gather *gather
 
 	ctx  context.Context // ends at Close
 	stop context.CancelCauseFunc
@@ -167,21 +137,25 @@ type Client struct {
 	background int  // guarded by mu; exchanges under way in the background
 }
 
-// New returns a client of the cluster that cfg tells of. It reaches for nothing
-// yet. Its error is ErrInvalid: an address cannot be read.
+// New returns a client of the cluster that cfg tells of. It reaches for no node
+// yet. Its error is ErrInvalid: an address cannot be read, or a file of certificates.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
-	c := &Client{cfg: cfg}
+	c := &Client{cfg: cfg, log: cfg.Logger}
 	var err error
-	if c.nodes, err = parseNodes(cfg.Addresses, int(c.chance(1<<20))); err != nil {
+	if c.nodes, err = parseNodes(cfg.Addresses, cfg.secure(), int(c.chance(1<<20))); err != nil {
 		return nil, err
 	}
 	if cfg.Transport == nil {
 		c.own = newTransport()
+		if err := cfg.use(c.own); err != nil {
+			return nil, err
+		}
 		c.cfg.Transport = c.own
 	}
 	c.ctx, c.stop = context.WithCancelCause(context.Background())
 	c.keeper = newKeeper(c)
+	c.gather = &gather{c: c, free: lanes}
 	c.wait.Go(c.keeper.run)
 	return c, nil
 }
@@ -276,12 +250,7 @@ func (c *Client) later(x exchange) {
 	})
 }
 
-// quick is an exchange that a node answers at once.
-func (c *Client) quick(path string, body any) exchange {
-	return exchange{path: path, body: encode(body), timeout: c.cfg.Timeout, silence: c.cfg.Timeout + grace}
-}
-
 // cancelLater sees to it that nothing comes of the acquire id, or is kept.
 func (c *Client) cancelLater(id string) {
-	c.later(c.quick("/v1/cancel", wire.CancelRequest{ID: id}))
+	c.later(c.short("cancel", wire.CancelRequest{ID: id}))
 }

@@ -124,7 +124,7 @@ func TestFailures(t *testing.T) {
 					}
 					p := wire.NewProblem(code, "as the test wants")
 					p.Hint = "none"
-					return answer(p.Status, p)
+					return respond(p.Status, p)
 				}
 				l, err := c.Acquire(context.Background(), db())
 				if retried {
@@ -163,7 +163,7 @@ func TestProxiesAreNotBelieved(t *testing.T) {
 				if left--; left < 0 {
 					return nil
 				}
-				a := answer(status, "<html>")
+				a := respond(status, "<html>")
 				a.Header.Set("Content-Type", "text/html")
 				return a
 			}
@@ -172,7 +172,7 @@ func TestProxiesAreNotBelieved(t *testing.T) {
 		})
 	}
 	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
-		f.reply = func(string, string) *http.Response { return answer(http.StatusNotFound, "not here") }
+		f.reply = func(string, string) *http.Response { return respond(http.StatusNotFound, "not here") }
 		if _, err := c.Acquire(context.Background(), db()); !errors.Is(err, ErrNotLimitd) {
 			t.Errorf("got %v", err)
 		}
@@ -188,7 +188,7 @@ func TestUnknownCodes(t *testing.T) {
 				if left--; left < 0 {
 					return nil
 				}
-				return answer(status, &wire.Problem{Code: "moon_phase", Status: status, Effect: wire.EffectNone})
+				return respond(status, &wire.Problem{Code: "moon_phase", Status: status, Effect: wire.EffectNone})
 			}
 			_, err := c.Acquire(context.Background(), db())
 			if retried != (err == nil) || !retried && !errors.Is(err, wire.Code("moon_phase")) {
@@ -458,30 +458,6 @@ func TestReleaseGoesOn(t *testing.T) {
 		synctest.Wait()
 		if f.held("db") != 0 {
 			t.Error("the slot is still held")
-		}
-	})
-}
-
-func TestConcurrencyAndRateLimit(t *testing.T) {
-	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
-		ctx, cancel := context.WithCancel(context.Background())
-		want := errors.New("the work's own")
-		err := c.Concurrency(ctx, []string{"db"}, func(in context.Context) error {
-			if f.held("db") != 1 {
-				t.Error("fn runs without the slot")
-			}
-			cancel()
-			<-in.Done() // ctx ends fn's as well
-			return want
-		})
-		if !errors.Is(err, want) || f.held("db") != 0 {
-			t.Errorf("%v; %d held", err, f.held("db"))
-		}
-		if err := c.RateLimit(context.Background(), "db"); err != nil {
-			t.Error(err)
-		}
-		if err := c.RateLimit(context.Background(), "made-on-the-way"); err != nil {
-			t.Error(err)
 		}
 	})
 }

@@ -10,25 +10,31 @@ import (
 	"github.com/limitd/limitd/transport/wire"
 )
 
-// What calls end in, for errors.Is. The first group are the server's codes; any
-// other code of transport/wire can be asked for alike.
+// What calls end in, for errors.Is. Those up to ErrLeaseNotFound are the server's
+// codes, and any other code of transport/wire can be asked for alike; the rest
+// are this package's own.
 const (
-	ErrDenied        = wire.CodeDenied        // a try found no room; Error.RetryAfter tells when to come again
-	ErrTimeout       = wire.CodeWaitExpired   // the wait ran out
-	ErrLimitNotFound = wire.CodeLimitNotFound // a limit does not exist, and Request.Missing is MissingError
-	ErrNeverFits     = wire.CodeNeverFits     // more slots were asked for than the limit has
-	ErrNoDecay       = wire.CodeNoDecay       // RateLimits names a limit without decay
-	ErrLimitDeleted  = wire.CodeLimitDeleted  // while the acquire waited
-	ErrCancelled     = wire.CodeCancelled     // somebody cancelled the acquire
-	ErrLeaseEnded    = wire.CodeLeaseEnded    // the lease of Request.ID has ended: use a new id
-	ErrIDReused      = wire.CodeIDReused      // Request.ID was used for another request
-	ErrInvalid       = wire.CodeInvalidRequest
+	ErrDenied        = wire.CodeDenied           // a try found no room; Error.RetryAfter tells when to come again
+	ErrTimeout       = wire.CodeWaitExpired      // the wait ran out
+	ErrLimitNotFound = wire.CodeLimitNotFound    // a limit does not exist, and Request.Missing is MissingError
+	ErrNeverFits     = wire.CodeNeverFits        // more slots were asked for than the limit has
+	ErrNoDecay       = wire.CodeNoDecay          // RateLimits names a limit without decay
+	ErrLimitDeleted  = wire.CodeLimitDeleted     // while the acquire waited
+	ErrCancelled     = wire.CodeCancelled        // somebody cancelled the acquire
+	ErrLeaseEnded    = wire.CodeLeaseEnded       // the lease of Request.ID has ended: use a new id
+	ErrIDReused      = wire.CodeIDReused         // Request.ID was used for another request
+	ErrInvalid       = wire.CodeInvalidRequest   // the request makes no sense; Error.Fields tells all that is wrong
 	ErrTooMany       = wire.CodeTooMany          // the cluster's bound of limits or leases is reached
 	ErrPermission    = wire.CodePermissionDenied // the token lacks a permission
 	ErrUnauthorized  = wire.CodeUnauthenticated  // no token, or one that is not known
 
+	// Those of the calls about limits and leases.
+	ErrLimitExists   = wire.CodeLimitExists      // CreateLimit or a new name meets another limit
+	ErrRevision      = wire.CodeRevisionMismatch // the limit was changed meanwhile
+	ErrLeaseNotFound = wire.CodeLeaseNotFound    // no lease has that token, or not any more
+
 	// ErrLeaseLost is why a lease's context was cancelled: it was not renewed in
-	// time, or the cluster says that it has ended.
+	// time, or the cluster says that it has ended: then it Is ErrLeaseEnded too.
 	ErrLeaseLost wire.Code = "lease_lost"
 	// ErrReleased is why a lease's context was cancelled: the program released it.
 	ErrReleased wire.Code = "released"
@@ -39,6 +45,9 @@ const (
 	ErrInterrupted wire.Code = "interrupted"
 	// ErrUnreachable says that no node gave an answer in time.
 	ErrUnreachable wire.Code = "unreachable"
+	// ErrUntrusted says that no node and the client agree on TLS: one of them
+	// speaks http, or does not believe the other's certificate.
+	ErrUntrusted wire.Code = "untrusted"
 	// ErrNotLimitd says that what answered at the address is not limitd.
 	ErrNotLimitd wire.Code = "not_limitd"
 )
@@ -122,6 +131,11 @@ func foreign(status int, cause error) *Error {
 	}
 	e.retry = status >= http.StatusInternalServerError || status < http.StatusMultipleChoices
 	return e
+}
+
+// invalid is a request that is refused before it is sent.
+func invalid(detail, hint string) *Error {
+	return &Error{Code: ErrInvalid, Detail: detail, Hint: hint, RetryAfter: -1, Effect: wire.EffectNone}
 }
 
 // lost is why a lease's context ends without the program having released it.

@@ -130,7 +130,7 @@ func (f *fakeCluster) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Context().Err() != nil {
 		return nil, r.Context().Err()
 	}
-	return answer(status, out), nil
+	return respond(status, out), nil
 }
 
 // swallow lets a request have its effect, and no answer.
@@ -155,7 +155,7 @@ func summary(body []byte) string {
 	return fmt.Sprint("token ", q.Token)
 }
 
-func answer(status int, out any) *http.Response {
+func respond(status int, out any) *http.Response {
 	kind := wire.TypeJSON
 	if _, ok := out.(*wire.Problem); ok {
 		kind = wire.TypeProblem
@@ -179,6 +179,10 @@ func (f *fakeCluster) serve(r *http.Request, body []byte) (int, any) {
 		var q wire.AcquireRequest
 		read(&q)
 		return f.acquire(r, q)
+	case "/v1/batch":
+		var q wire.BatchRequest
+		read(&q)
+		return http.StatusOK, f.batch(r, q)
 	case "/v1/renew":
 		var q wire.RenewRequest
 		read(&q)
@@ -199,6 +203,26 @@ func (f *fakeCluster) serve(r *http.Request, body []byte) (int, any) {
 		return http.StatusOK, &wire.Cancelled{Cancelled: f.end(func(a *fakeAcquire) bool { return a == mine })}
 	}
 	return http.StatusNotFound, wire.NewProblem(wire.CodeRouteNotFound, r.URL.Path)
+}
+
+// batch runs operations one after the other; what must wait is told so at once.
+func (f *fakeCluster) batch(r *http.Request, q wire.BatchRequest) *wire.Batch {
+	out := &wire.Batch{}
+	for _, o := range q.Operations {
+		path, body := "/v1/release", any(o.Release)
+		switch {
+		case o.Acquire != nil:
+			o.Acquire.Hold = wire.Duration(0).Ptr()
+			path, body = "/v1/acquire", o.Acquire
+		case o.Cancel != nil:
+			path, body = "/v1/cancel", o.Cancel
+		}
+		one := r.Clone(r.Context())
+		one.URL.Path = path
+		status, answer := f.serve(one, encode(body))
+		out.Results = append(out.Results, wire.Result{Status: status, Body: encode(answer)})
+	}
+	return out
 }
 
 // end ends the acquires that match.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -25,6 +26,7 @@ type keeper struct {
 	pausing  time.Duration     // guarded by mu; no renewal begins until so long after failed
 	failed   Clocks            // guarded by mu; when the last renewal failed
 	fault    error             // guarded by mu; of the last renewal
+	ended    []endedLease      // guarded by mu; leases whose end is to be told
 }
 
 func newKeeper(c *Client) *keeper {
@@ -51,7 +53,7 @@ func (k *keeper) run() {
 // nothing can be due, by either clock, it touches no lease.
 func (k *keeper) look() time.Duration {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	if len(k.leases) == 0 {
 		k.due = never
 		return never
@@ -108,7 +110,9 @@ func (k *keeper) renewalOver(err error) {
 	if err == nil {
 		k.failures, k.pausing = 0, 0
 	} else {
-		k.failures++
+		if k.failures++; k.failures == 1 {
+			k.c.log.LogAttrs(k.c.ctx, slog.LevelWarn, "limitd: the leases were not renewed, trying again", slog.Any("err", err))
+		}
 		k.failed, k.pausing = k.c.cfg.Clocks(), 0
 		if k.failures >= k.c.nodes.count() { // else the next node may know better, at once
 			k.pausing = min(25*time.Millisecond<<min(k.failures, 6), time.Second)
@@ -129,7 +133,7 @@ func (k *keeper) wakeUp() {
 // answered was sent. It never takes trust back. It tells whether l is held.
 func (k *keeper) keep(l *Lease, from Clocks, span time.Duration) bool {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	now := k.c.cfg.Clocks()
 	left := span - now.since(from)
 	switch {
@@ -138,8 +142,7 @@ func (k *keeper) keep(l *Lease, from Clocks, span time.Duration) bool {
 	case l.state == leaseNew && left <= 0:
 		return false // the answer took too long to be worth anything
 	case l.state == leaseNew && k.c.ctx.Err() != nil:
-		l.state = leaseOver
-		l.cancel(context.Cause(k.c.ctx))
+		k.endLocked(l, context.Cause(k.c.ctx))
 		return false
 	}
 	l.renewals++
@@ -170,7 +173,7 @@ func (k *keeper) soonerLocked(l *Lease, now Clocks) {
 // check ends l where its time has passed.
 func (k *keeper) check(l *Lease) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	if l.state == leaseHeld {
 		k.endIfPastLocked(l, k.c.cfg.Clocks())
 	}
@@ -190,15 +193,27 @@ func (k *keeper) endIfPastLocked(l *Lease, now Clocks) bool {
 }
 
 func (k *keeper) endLocked(l *Lease, why error) {
+	if l.state == leaseHeld {
+		k.ended = append(k.ended, endedLease{l, why})
+	}
 	l.state = leaseOver
 	delete(k.leases, l.Token())
 	l.cancel(why)
 }
 
+// unlock unlocks mu, and then tells of the leases that have ended: who hears of
+// it may ask them.
+func (k *keeper) unlock() {
+	ended := k.ended
+	k.ended = nil
+	k.mu.Unlock()
+	k.c.ended(ended)
+}
+
 // drop ends l, for why, where it has not ended.
 func (k *keeper) drop(l *Lease, why error) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	if l.state != leaseOver {
 		k.endLocked(l, why)
 	}
@@ -206,7 +221,7 @@ func (k *keeper) drop(l *Lease, why error) {
 
 func (k *keeper) endAll(why error) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	for _, l := range k.leases {
 		k.endLocked(l, why)
 	}

@@ -73,7 +73,28 @@ func (l *Lease) Waited() time.Duration { return time.Duration(l.grant.Waited) }
 
 // Limits tells what was granted, limit by limit, in the order of their names:
 // slots, the ordinals of numbered limits, and whether they were counted.
-func (l *Lease) Limits() []wire.GrantedLimit { return l.grant.Limits }
+func (l *Lease) Limits() []GrantedLimit { return l.grant.Limits }
+
+// Ordinals tells which slots of a numbered limit the lease holds, counted from
+// 0 and below the limit's slots: which GPU, port or shard is this program's.
+// nil where the limit is not numbered, not counted, or not of this lease.
+func (l *Lease) Ordinals(limit string) []uint32 {
+	for _, g := range l.grant.Limits {
+		if g.Name == limit {
+			return g.Ordinals
+		}
+	}
+	return nil
+}
+
+// names lists the limits' names.
+func (l *Lease) names() []string {
+	names := make([]string, len(l.grant.Limits))
+	for i, g := range l.grant.Limits {
+		names[i] = g.Name
+	}
+	return names
+}
 
 // Skipped names the limits that do not exist and were skipped.
 func (l *Lease) Skipped() []string { return l.grant.Skipped }
@@ -116,8 +137,7 @@ const releaseFor = 5 * time.Second
 // background for a while, and the TTL ends the lease at last. Releasing again
 // is harmless, and so is releasing a lease that has ended.
 func (l *Lease) Release(ctx context.Context) error {
-	l.c.keeper.drop(l, &Error{Code: ErrReleased, Detail: "the program released the lease", RetryAfter: -1, Effect: wire.EffectNone})
-	if l.ttl == 0 {
+	if l.end(); l.ttl == 0 {
 		return nil
 	}
 	ctx, over, err := l.c.calling(ctx)
@@ -127,26 +147,20 @@ func (l *Lease) Release(ctx context.Context) error {
 	defer over()
 	ctx, cancel := context.WithTimeout(ctx, releaseFor)
 	defer cancel()
-	x := l.c.quick("/v1/release", wire.ReleaseRequest{Token: l.grant.Token})
 	var done wire.Released
-	err = l.c.persist(ctx, x, &done)
+	err = l.c.persist(ctx, l.release(), &done)
 	if err != nil && ctx.Err() != nil {
-		l.c.later(x)
+		l.c.later(l.release())
 	}
 	return err
 }
 
-// leaseContext is a context whose Err does not wait for a timer to look at the
-// clocks: timers stand still while the machine sleeps.
-type leaseContext struct {
-	context.Context
-	lease *Lease
+// end ends the lease here, because the program does not want it any more.
+func (l *Lease) end() {
+	l.c.keeper.drop(l, &Error{Code: ErrReleased, Detail: "the program released the lease", RetryAfter: -1, Effect: wire.EffectNone})
 }
 
-// Err returns context.Canceled once the lease has ended.
-func (x leaseContext) Err() error {
-	if x.Context.Err() == nil {
-		x.lease.c.keeper.check(x.lease)
-	}
-	return x.Context.Err()
+// release is the exchange that ends the lease at the cluster.
+func (l *Lease) release() exchange {
+	return l.c.short("release", wire.ReleaseRequest{Token: l.grant.Token})
 }

@@ -22,20 +22,22 @@ type node struct {
 	badUntil time.Time // not asked before, where another can be
 }
 
-// parseNodes reads addresses: URLs, or host:port, which means http.
-func parseNodes(addresses []string, first int) (*nodes, error) {
+// parseNodes reads addresses: URLs, or host:port, which means https where it is
+// secure, else http.
+func parseNodes(addresses []string, secure bool, first int) (*nodes, error) {
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
 	n := &nodes{}
 	for _, a := range addresses {
 		text := a
 		if !strings.Contains(text, "://") {
-			text = "http://" + text
+			text = scheme + text
 		}
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, &Error{
-				Code: ErrInvalid, RetryAfter: -1, Cause: err,
-				Detail: fmt.Sprintf("the address %q is neither a URL nor host:port", a), Hint: "write http://127.0.0.1:7480",
-			}
+			return nil, invalid(fmt.Sprintf("the address %q is neither a URL nor host:port", a), "write http://127.0.0.1:7480")
 		}
 		u.Path = strings.TrimSuffix(u.Path, "/")
 		n.list = append(n.list, node{url: u})
@@ -63,11 +65,13 @@ func (n *nodes) pick(now time.Time) (int, *url.URL) {
 	return best, n.list[best].url
 }
 
-// worked notes that node k answered.
-func (n *nodes) worked(k int) {
+// worked notes that node k answered. It tells whether it had failed before.
+func (n *nodes) worked(k int) (again bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	again = n.list[k].failures > 0
 	n.list[k].failures, n.list[k].badUntil = 0, time.Time{}
+	return again
 }
 
 // count returns how many nodes there are.
@@ -77,12 +81,14 @@ func (n *nodes) count() int {
 	return len(n.list)
 }
 
-// failed notes that node k did not answer, or cannot serve.
-func (n *nodes) failed(k int, now time.Time) {
+// failed notes that node k did not answer, or cannot serve. It tells whether it
+// had answered before.
+func (n *nodes) failed(k int, now time.Time) (newly bool) {
 	const shortest, longest = 250 * time.Millisecond, 5 * time.Second
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	bad := &n.list[k]
 	bad.badUntil = now.Add(min(shortest<<min(bad.failures, 10), longest))
 	bad.failures++
+	return bad.failures == 1
 }

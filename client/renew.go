@@ -32,7 +32,8 @@ func (c *Client) renewOnce(ctx context.Context, leases []*Lease) error {
 	}
 	// Several tries must fit between the time for a renewal and the lease's end.
 	silence := min(max(shortest/6, 150*time.Millisecond), c.cfg.Timeout)
-	x := exchange{path: "/v1/renew", body: encode(wire.RenewRequest{Tokens: tokens}), timeout: silence - silence/8, silence: silence}
+	x := c.quick("/v1/renew", wire.RenewRequest{Tokens: tokens})
+	x.timeout, x.silence = silence-silence/8, silence
 	sent := c.cfg.Clocks()
 	var renewed wire.Renewed
 	if _, err := c.send(ctx, x, &renewed, nil); err != nil {
@@ -54,13 +55,14 @@ func (c *Client) applyRenewal(l *Lease, r wire.RenewedLease, sent Clocks) {
 	case r.State == wire.LeaseHeld:
 		c.keeper.keep(l, sent, safeSpan(l.ttl))
 	case r.State == wire.LeaseGone:
-		c.keeper.drop(l, lost("the cluster has ended it", nil))
+		c.keeper.drop(l, lost("the cluster has ended it", ErrLeaseEnded))
 	}
 }
 
 // renew renews l until it is known to be held or lost, or ctx ends.
 func (c *Client) renew(ctx context.Context, l *Lease) error {
-	for tries := 1; ; tries++ {
+	t := c.try()
+	for {
 		before := c.renewals(l)
 		err := c.renewOnce(ctx, []*Lease{l})
 		switch {
@@ -71,12 +73,8 @@ func (c *Client) renew(ctx context.Context, l *Lease) error {
 		case err == nil:
 			err = unreached(errSlow)
 		}
-		e := asError(err)
-		if !e.retry {
-			return e
-		}
-		if why := c.pause(ctx, tries, e); why != nil {
-			return gaveUp(why, e)
+		if err := t.failed(ctx, asError(err)); err != nil {
+			return err
 		}
 	}
 }

@@ -11,6 +11,15 @@ import (
 // Slots says how many slots of which limits.
 type Slots map[string]int64
 
+// Owner says who holds or waits, for people to read: a name, the host, the
+// process's id, and Meta, whatever else helps to find it.
+type Owner = wire.Owner
+
+// GrantedLimit is what a lease has of one limit: its Name, the Slots, whether
+// they were Counted (not where the limit is inactive, or in shadow and full),
+// and the Ordinals of a numbered limit.
+type GrantedLimit = wire.GrantedLimit
+
 // Forever as Request.Wait means: until ctx ends.
 const Forever = time.Duration(math.MinInt64)
 
@@ -38,12 +47,16 @@ type Request struct {
 	// Missing is MissingError, MissingSkip or MissingCreate. "": MissingError.
 	Missing string
 	// Owner replaces Config.Owner.
-	Owner *wire.Owner
+	Owner *Owner
 	// ID is the acquire's id, where the program has one that it can come back
 	// with, after a crash for instance: 1 to 64 of A-Z a-z 0-9 _ . : - and no
 	// other use of it for other slots. "": Acquire makes one, which spares a
 	// round trip.
 	ID string
+	// OnWait is called, where it is not nil, as soon as the acquire stands in the
+	// queue, and at least each Config.Hold while it does. Acquire goes on when it
+	// returns; the place in the queue does not outlive a call longer than 15 s.
+	OnWait func(wire.Waiting)
 	// Manual leaves renewing to the program, by Lease.Renew.
 	Manual bool
 }
@@ -58,13 +71,17 @@ func (r Request) body(cfg Config, id string, wait time.Duration) wire.AcquireReq
 		owner = cfg.Owner
 	}
 	body := wire.AcquireRequest{
-		ID: id, Wait: wire.Duration(wait), TTL: wire.Duration(r.TTL), Owner: owner, Missing: r.Missing,
-		Limits: append(entries(r.Limits, wire.ModeConcurrency), entries(r.RateLimits, wire.ModeRateLimit)...),
+		ID: id, Wait: wire.Duration(wait), TTL: wire.Duration(r.TTL), Owner: owner, Missing: r.Missing, Limits: r.entries(),
 	}
 	if wait > 0 {
 		body.Hold = wire.Duration(cfg.Hold).Ptr()
 	}
 	return body
+}
+
+// entries lists all that is asked for.
+func (r Request) entries() []wire.Entry {
+	return append(entries(r.Limits, wire.ModeConcurrency), entries(r.RateLimits, wire.ModeRateLimit)...)
 }
 
 // entries lists slots in the order of their names: an id stands for one

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/limitd/limitd/cluster/store"
+	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
 )
 
@@ -42,23 +43,36 @@ var errRestored = errors.New("cluster: a backup was restored")
 // Restore puts the backup that backup reads in place of the cluster's state.
 // This node must lead.
 //
-// The backup is first rewritten beside raft: its tokens continue 2^40 further
-// on, so that none is given twice (semantics.md S2). A damaged one is refused
-// here, before anything happened. Then no proposal is let in, those under way
+// Then limits without decay grant nothing for the quarantine (semantics.md S8):
+// longestTTL is how long leases can run that were granted after the backup was
+// taken, at most limit.MaxTTL; 0 says that nobody of their holders is at work.
+// It is ErrRulesBehind where a member would not know of a quarantine.
+//
+// The backup is first rewritten beside raft: its tokens continue 2^40 beyond its
+// own and the cluster's, so that none is given twice (semantics.md S2). A damaged
+// one is refused here, before anything happened. Then no proposal is let in, those under way
 // are waited for, raft takes the state and sends it to all nodes, and a new
 // tenure continues from the restored time, without older offsets and without
 // open calls: they end with ErrOutcomeUnknown and are asked again.
-func (r *Replica) Restore(ctx context.Context, backup io.Reader) error {
-	if _, err := r.leading(ctx); err != nil {
+func (r *Replica) Restore(ctx context.Context, backup io.Reader, longestTTL time.Duration) error {
+	t, err := r.leading(ctx)
+	if err != nil {
 		return err
 	}
-	spool, meta, err := r.rewrite(backup)
+	if longestTTL > 0 && !t.raiseRules(command.KindEndQuarantine.Rules()) {
+		return fmt.Errorf("%w: upgrade all of them, or restore with a longest_ttl of 0s, which says that no holder of before is at work", ErrRulesBehind)
+	}
+	spool, meta, err := r.rewrite(backup, longestTTL)
 	if err != nil {
 		return fmt.Errorf("read the backup: %w", err)
 	}
 	defer spool.Close()
-	r.restoring.Lock()
-	defer r.restoring.Unlock()
+	select {
+	case r.restoring <- struct{}{}:
+		defer func() { <-r.restoring }()
+	case <-ctx.Done():
+		return fmt.Errorf("%w: wait for another restore: %w", ErrNoLeader, ctx.Err())
+	}
 	r.gate.set(true)
 	defer r.gate.set(false)
 	err = r.gate.drain(ctx)
@@ -127,11 +141,13 @@ func (f *restoring) Error() error {
 // rewrite copies the backup, with its tokens moved on, to where raft can read
 // it: a file of the data directory, or memory where there is none. raft lets
 // the log go on behind the index that meta names, and behind its own.
-func (r *Replica) rewrite(backup io.Reader) (spool io.ReadCloser, meta *raft.SnapshotMeta, err error) {
+func (r *Replica) rewrite(backup io.Reader, longestTTL time.Duration) (spool io.ReadCloser, meta *raft.SnapshotMeta, err error) {
 	meta = &raft.SnapshotMeta{Version: 1, Term: 1}
+	how := limit.Restoration{LongestTTL: int64(min(longestTTL, time.Duration(limit.MaxTTL)))}
+	r.View(func(s *limit.State) { how.Token = s.Token() }) // fewer than 2^40 are given until the restore
 	if r.cfg.Stores.Dir == "" {
 		var b bytes.Buffer
-		if meta.Index, err = limit.Rewrite(backup, &b); err != nil {
+		if meta.Index, err = limit.Rewrite(backup, &b, how); err != nil {
 			return nil, nil, err
 		}
 		meta.Size = int64(b.Len())
@@ -143,7 +159,7 @@ func (r *Replica) rewrite(backup io.Reader) (spool io.ReadCloser, meta *raft.Sna
 	}
 	err = os.Remove(f.Name()) // the open file lives on without its name
 	var werr, serr, rerr error
-	meta.Index, werr = limit.Rewrite(backup, f)
+	meta.Index, werr = limit.Rewrite(backup, f, how)
 	meta.Size, serr = f.Seek(0, io.SeekCurrent)
 	_, rerr = f.Seek(0, io.SeekStart)
 	if err = errors.Join(err, werr, serr, rerr); err != nil {

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -44,7 +45,7 @@ func TestAskingAgainJoinsWithoutARecord(t *testing.T) {
 		}
 		l := c.Leader().R()
 		c.Eventually("three joined calls", func() bool { return l.Counters().Joined == 3 })
-		if n := l.Counters().OpenCalls; n != 1 {
+		if n := l.Gauges().OpenCalls; n != 1 {
 			t.Fatalf("%d waits are open for one id", n)
 		}
 		op(t, c, "", &command.Release{Token: holder.Token}, 0)
@@ -56,7 +57,7 @@ func TestAskingAgainJoinsWithoutARecord(t *testing.T) {
 }
 
 // TestInterestLastsAsLongAsACallIsOpen: an open call keeps its place for ever,
-// through a failover too; 15 s after it hangs up the place lapses.
+// through a failover too; 15 to 20 s after it hangs up the place lapses.
 func TestInterestLastsAsLongAsACallIsOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := three(t, 1)
@@ -79,13 +80,46 @@ func TestInterestLastsAsLongAsACallIsOpen(t *testing.T) {
 		if err := <-ended; !errors.Is(err, cluster.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
 			t.Fatalf("a call that was hung up ended with %v", err)
 		}
-		sleep(t, 9*time.Second)
+		sleep(t, 14*time.Second)
 		if n := waiting(c.Leader(), "db"); n != 1 {
 			t.Fatal("the place lapsed before its linger was over")
 		}
-		sleep(t, 12*time.Second)
+		sleep(t, 7*time.Second)
 		if n := waiting(c.Leader(), "db"); n != 0 {
 			t.Fatal("the place outlived its last call")
+		}
+	})
+}
+
+// TestAPlaceOutlivesItsLastCall by its linger, whenever the call ends: it hangs
+// up, or its hold is over.
+func TestAPlaceOutlivesItsLastCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		a := acquire("db", 0)
+		a.TTL = 24 * 3600 * second
+		granted(t, op(t, c, "a", a, 0))
+		sleep(t, 20*time.Second)
+		for i, linger := range []time.Duration{time.Second, 3 * time.Second, 8 * time.Second, 15 * time.Second} {
+			for step := range 6 {
+				w := acquire("db", time.Hour)
+				w.Linger = int64(linger)
+				open := time.Duration(step)*900*time.Millisecond + 100*time.Millisecond
+				now, _ := c.Leader().R().Now()
+				h := command.Header{ID: fmt.Sprintf("w%d-%d", i, step), Accepted: now}
+				got, err := c.Run(t.Context(), command.Command{Header: h, Op: w}, open)
+				if _, waits := got.Result.(*command.Waiting); !waits || err != nil {
+					t.Fatalf("with a linger of %v, open for %v: %#v, %v", linger, open, got.Result, err)
+				}
+				sleep(t, linger-10*time.Millisecond)
+				if waiting(c.Leader(), "db") != 1 {
+					t.Errorf("open for %v, a place lapsed before its linger of %v was over", open, linger)
+				}
+				sleep(t, 6*time.Second)
+				if waiting(c.Leader(), "db") != 0 {
+					t.Errorf("open for %v, a place outlived its linger of %v", open, linger)
+				}
+			}
 		}
 	})
 }

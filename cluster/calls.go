@@ -9,8 +9,9 @@ import (
 
 // calls are the calls that this node, leading, holds open for waiting acquires.
 type calls struct {
-	mu sync.Mutex
-	by map[string]*openCall // by id
+	mu   sync.Mutex
+	by   map[string]*openCall // by id
+	left []uint64             // places whose last caller has left since their interest was last shown
 }
 
 // openCall is one waiting acquire with all the callers that wait for its end.
@@ -44,12 +45,17 @@ func (c *calls) waiting(call *openCall, age uint64) {
 	call.age = age
 }
 
-// leave counts a caller out.
+// leave counts a caller out. A place that is left with nobody is of interest
+// once more, so that it outlives its last call by all of its linger.
 func (c *calls) leave(id string, call *openCall) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if call.callers--; call.callers == 0 && c.by[id] == call {
-		delete(c.by, id)
+	if call.callers--; call.callers > 0 || c.by[id] != call {
+		return
+	}
+	delete(c.by, id)
+	if call.age != 0 {
+		c.left = append(c.left, call.age)
 	}
 }
 
@@ -66,18 +72,20 @@ func (c *calls) finish(e *fsm.Event) {
 	}
 }
 
-// ages returns the places of all open calls, ascending.
+// ages returns the places of all open calls, and of those that were left since
+// it was last asked, ascending.
 func (c *calls) ages() []uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ages := make([]uint64, 0, len(c.by))
+	ages := make([]uint64, 0, len(c.by)+len(c.left))
 	for _, call := range c.by {
 		if call.age != 0 {
 			ages = append(ages, call.age)
 		}
 	}
+	ages, c.left = append(ages, c.left...), nil
 	slices.Sort(ages)
-	return ages
+	return slices.Compact(ages)
 }
 
 // count returns how many waits are held open.

@@ -15,14 +15,16 @@
 // Where things are:
 //
 //	tenure.go       what happens when this node wins or loses the leadership
+//	turns.go        whose record comes first when there is too much to do
 //	propose.go      how a record gets into the log, and what can go wrong
-//	run.go, calls.go, interest.go    acquires that wait
+//	run.go, riders.go, calls.go, interest.go    acquires that wait
 //	schedule.go, ticks.go            when cluster time is moved on without a caller
 //	reads.go, progress.go            linearizable reads
 //	observer.go     what the state machine tells, and who is woken by it
 //	formation.go, members.go         how nodes form a cluster
 //	govern.go, remove.go, handover.go    who is a member, who leads
-//	links.go, streams.go             what travels between the nodes' rafts
+//	links.go, streams.go, intake.go  what travels between the nodes' rafts
+//	durable.go      what is applied is on the disk
 //	backup.go       snapshots out of, and into, the cluster
 //	clock/          cluster time by a node's own clock
 //	store/          the data directory, and what guards it

@@ -20,10 +20,11 @@ import (
 // Config is all that a replica needs. Everything that touches time, network,
 // disk or chance is in it, so that a whole cluster runs in a simulator.
 type Config struct {
-	Node   Identity
-	Raft   RaftOptions
-	Form   Formation
-	Logger hclog.Logger
+	Node      Identity
+	Raft      RaftOptions
+	Form      Formation
+	Autopilot Autopilot
+	Logger    hclog.Logger
 
 	// Stores are kept open by the caller, who closes them after the replica.
 	Stores *store.Stores
@@ -31,6 +32,9 @@ type Config struct {
 	Streams raft.StreamLayer
 	// Transport takes the place of Streams in tests.
 	Transport raft.Transport
+	// Gone calls a peer address, host:port, and tells whether its host refused,
+	// because no process listens there. False where there is any doubt. Default: never.
+	Gone func(ctx context.Context, peer string) bool
 	// Gossip tells who is there; nil for a cluster of one that never grows.
 	Gossip Gossip
 	Clock  clock.Source
@@ -47,6 +51,9 @@ type Config struct {
 	// live on with: a failed or hanging write, a damaged entry, a record of a
 	// newer version. It should not return.
 	Fatal func(error)
+
+	// Meter hears what happens, for metrics. Default: nobody does.
+	Meter Meter
 
 	// Applied hears of every batch of records when all else that this replica
 	// does about them is done. A simulator compares nodes by it. Default: nobody.
@@ -115,7 +122,15 @@ func (c Config) withDefaults() Config {
 	or(&c.Raft.SnapshotThreshold, 65536)
 	or(&c.Raft.TrailingLogs, 131072)
 	or(&c.Raft.MaxAppend, 512)
+	or(&c.Autopilot.LastContact, 2*c.Raft.Heartbeat)
+	or(&c.Autopilot.DeadAfter, 24*time.Hour)
 	or(&c.MaxRules, limit.Rules)
+	if c.Meter == nil {
+		c.Meter = noMeter{}
+	}
+	if c.Gone == nil {
+		c.Gone = func(context.Context, string) bool { return false }
+	}
 	if c.Settings == (command.Settings{}) {
 		c.Settings = command.DefaultSettings()
 	}

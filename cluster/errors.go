@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// What a call on a Replica can end in. ErrNotLeader, ErrNoLeader, ErrTooBig and
-// ErrShutdown are definite: nothing was proposed. ErrOutcomeUnknown is not: the
+// What a call on a Replica can end in. ErrNotLeader, ErrNoLeader, ErrOverloaded, ErrTooBig
+// and ErrShutdown are definite: nothing was proposed. ErrOutcomeUnknown is not: the
 // record may have been run or may yet be; the same record under the same id
 // finds out.
 var (
@@ -20,12 +20,27 @@ var (
 	ErrOutcomeUnknown = errors.New("cluster: the outcome is unknown")
 	// ErrShutdown says that this node is stopping.
 	ErrShutdown = errors.New("cluster: this node is shutting down")
+	// ErrOverloaded says that too many records wait for their turn.
+	ErrOverloaded = errors.New("cluster: too many requests are under way at the leader")
 	// ErrTooBig says that a record exceeds command.MaxSize.
 	ErrTooBig = errors.New("cluster: the record is too big")
 	// ErrNoSuchNode says that no node has this name.
 	ErrNoSuchNode = errors.New("cluster: no such node")
+	// ErrSameName says that several nodes have this name: the id tells them apart.
+	ErrSameName = errors.New("cluster: several nodes have this name: give the id")
+	// ErrRole says that a node's role cannot be what was asked for.
+	ErrRole = errors.New("cluster: the role is not changed")
 	// ErrLastVoter says that a cluster cannot do without its last voter.
 	ErrLastVoter = errors.New("cluster: this is the cluster's only voter")
+	// ErrTooFewVoters says that without a node too few of the voters would be
+	// there to agree on anything.
+	ErrTooFewVoters = errors.New("cluster: too few voters would be left")
+	// ErrRulesBehind says that not every member knows the rules that the operation
+	// takes yet: nodes of an older version are among them.
+	ErrRulesBehind = errors.New("cluster: not every member of the cluster knows this operation yet")
+	// ErrNoSuccessor says that nobody, or not the node named, can take the
+	// leadership over.
+	ErrNoSuccessor = errors.New("cluster: the leadership cannot be handed over")
 )
 
 // unknown marks err as the end of a call whose record was proposed.

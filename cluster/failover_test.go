@@ -170,6 +170,41 @@ func TestTransferHandsOverWithinMilliseconds(t *testing.T) {
 	})
 }
 
+// TestTransferThatCannotBe is refused at once, and says why.
+func TestTransferThatCannotBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.Start(t, clustertest.Options{Nodes: 3, Change: func(n *clustertest.Node, cfg *cluster.Config) {
+			cfg.Node.NonVoter = n.Name == "n4"
+		}})
+		l := c.Leader()
+		follower := c.Add()
+		c.Eventually("the node to be taken in", func() bool { return readable(t, c, follower) })
+		dead := c.Followers()[0]
+		c.Kill(dead)
+		sleep(t, time.Second)
+		for name, want := range map[string]error{
+			l.Name: nil, dead.Name: cluster.ErrNoSuccessor, "n4": cluster.ErrNoSuccessor, "n9": cluster.ErrNoSuchNode,
+		} {
+			start := time.Now()
+			if err := l.R().Transfer(t.Context(), name); !errors.Is(err, want) || time.Since(start) > time.Millisecond {
+				t.Errorf("to %s: %v after %v, want %v at once", name, err, time.Since(start), want)
+			}
+		}
+		if !l.R().IsLeader() {
+			t.Error("the leadership was lost")
+		}
+	})
+}
+
+func TestALeaderAloneHasNoSuccessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := clustertest.Start(t, clustertest.Options{Nodes: 1}).Leader()
+		if err := l.R().Transfer(t.Context(), ""); !errors.Is(err, cluster.ErrNoSuccessor) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 // TestClosingALeaderStopsNobody: calls go on through a leader's SIGTERM.
 func TestClosingALeaderStopsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -21,6 +21,12 @@ import (
 //
 // So every node is in the set of one founder only, and sets of two founders
 // have no node in common.
+//
+// Who hears of a node that is part of a cluster founds none, whether that node
+// can still be seen or not: it promises itself to it. By that promise it
+// remembers over a restart, and those learn of it who come later and see only
+// whom it waits for: nobody founds beside a node that promised itself to
+// somebody who is not there.
 type founding struct {
 	self    string // this node's id
 	expect  int
@@ -36,6 +42,13 @@ type verdict struct {
 
 // decide takes what gossip knows, this node included.
 func (f founding) decide(members []gossip.Member) verdict {
+	if m, ok := settled(members); ok {
+		v := verdict{promise: f.promise, reason: fmt.Sprintf("a cluster exists: %s is part of it; waiting to be added", m.Name)}
+		if f.promise == "" || f.promise == f.self {
+			v.promise = m.ID
+		}
+		return v
+	}
 	fresh, reason := f.fresh(members)
 	if reason != "" {
 		return verdict{promise: f.promise, reason: reason}
@@ -70,14 +83,22 @@ func (f founding) pick(followers []gossip.Member) []gossip.Member {
 
 func byID(a, b gossip.Member) int { return strings.Compare(a.ID, b.ID) }
 
+// settled returns a node that is, or was when it was last heard of, part of a
+// cluster: one that is alive before others.
+func settled(members []gossip.Member) (found gossip.Member, ok bool) {
+	for _, m := range members {
+		if (m.State || m.ClusterID != "") && (!ok || m.Alive && !found.Alive) {
+			found, ok = m, true
+		}
+	}
+	return found, ok
+}
+
 // fresh returns the voters that could form a cluster, by id, or why none may.
 func (f founding) fresh(members []gossip.Member) (fresh []gossip.Member, reason string) {
 	for _, m := range members {
 		switch {
-		case !m.Alive:
-		case m.State || m.ClusterID != "":
-			return nil, fmt.Sprintf("a cluster exists: %s is part of it; waiting to be added", m.Name)
-		case m.NonVoter:
+		case !m.Alive || m.NonVoter || m.Expect == 0:
 		case m.Expect != f.expect:
 			return nil, fmt.Sprintf("%s has bootstrap_expect = %d, this node %d", m.Name, m.Expect, f.expect)
 		default:
@@ -87,8 +108,23 @@ func (f founding) fresh(members []gossip.Member) (fresh []gossip.Member, reason 
 	if len(fresh) < f.expect {
 		return nil, fmt.Sprintf("%d of %d voters found", len(fresh), f.expect)
 	}
+	if m, ok := f.bound(fresh); ok {
+		return nil, fmt.Sprintf("%s agreed to form a cluster with node %s, which is not here: if that is gone for good, empty the data directory of %s", m.Name, m.Promise, m.Name)
+	}
 	slices.SortFunc(fresh, byID)
 	return fresh, ""
+}
+
+// bound returns another node that promised itself to one that is not among them.
+func (f founding) bound(fresh []gossip.Member) (gossip.Member, bool) {
+	at := slices.IndexFunc(fresh, func(m gossip.Member) bool {
+		here := slices.ContainsFunc(fresh, func(o gossip.Member) bool { return o.ID == m.Promise })
+		return m.ID != f.self && m.Promise != "" && !here
+	})
+	if at < 0 {
+		return gossip.Member{}, false
+	}
+	return fresh[at], true
 }
 
 // next returns the founder to be promised to.
@@ -101,7 +137,7 @@ func (f founding) next(fresh []gossip.Member) (string, string) {
 	}
 	at := slices.IndexFunc(fresh, func(m gossip.Member) bool { return m.ID == f.promise })
 	if at < 0 {
-		return f.promise, fmt.Sprintf("waiting for node %s, which this one agreed to form a cluster with; if it is gone for good, empty this node's data directory", f.promise)
+		return f.promise, fmt.Sprintf("waiting for node %s, which this one agreed to form a cluster with, or which is part of one; if that is gone for good, empty this node's data directory", f.promise)
 	}
 	if m := fresh[at]; m.Promise != "" && m.Promise != m.ID {
 		return m.Promise, ""

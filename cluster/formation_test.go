@@ -16,21 +16,43 @@ func fresh(id string, expect int, promise string) gossip.Member {
 func TestFoundingWaits(t *testing.T) {
 	a, b := fresh("a", 3, ""), fresh("b", 3, "")
 	c := fresh("c", 3, "")
-	dead, other, member, nonvoter := c, c, c, c
-	dead.Alive, other.Expect, member.State, nonvoter.NonVoter = false, 5, true, true
+	dead, other, none, nonvoter := c, c, c, c
+	dead.Alive, other.Expect, none.Expect, nonvoter.NonVoter = false, 5, 0, true
 	for _, x := range []struct {
 		third  gossip.Member
 		reason string
 	}{
 		{dead, "2 of 3 voters found"},
 		{nonvoter, "2 of 3 voters found"},
+		{none, "2 of 3 voters found"},
 		{other, "bootstrap_expect = 5"},
-		{member, "a cluster exists"},
+		{fresh("c", 3, "z"), "node-c agreed to form a cluster with node z"},
 	} {
 		v := founding{self: "a", expect: 3}.decide([]gossip.Member{a, b, x.third})
 		if v.promise != "" || v.found != nil || !strings.Contains(v.reason, x.reason) {
 			t.Errorf("%+v, want %q", v, x.reason)
 		}
+	}
+}
+
+// TestWhoHeardOfAClusterNeverFounds, though none of that cluster is there any
+// more, and though he forgets what he heard: his promise is on disk.
+func TestWhoHeardOfAClusterNeverFounds(t *testing.T) {
+	others := []gossip.Member{fresh("a", 3, "a"), fresh("b", 3, "a"), fresh("c", 3, "a")}
+	for _, m := range []gossip.Member{
+		{Tags: gossip.Tags{ID: "m", Name: "node-m", State: true, Expect: 3}, Alive: true},
+		{Tags: gossip.Tags{ID: "m", Name: "node-m", State: true, Expect: 3}},
+		{Tags: gossip.Tags{ID: "m", Name: "node-m", ClusterID: "c0ffee"}},
+	} {
+		for before, after := range map[string]string{"": "m", "a": "m", "b": "b"} {
+			v := founding{self: "a", expect: 3, promise: before}.decide(append(others, m))
+			if v.found != nil || v.promise != after || !strings.Contains(v.reason, "node-m") {
+				t.Errorf("promised to %q, with %+v: %+v", before, m, v)
+			}
+		}
+	}
+	if v := (founding{self: "a", expect: 3, promise: "m"}).decide(others); v.found != nil || v.promise != "m" {
+		t.Errorf("forgotten: %+v", v)
 	}
 }
 
@@ -61,7 +83,8 @@ func TestFoundingSteps(t *testing.T) {
 
 // TestTwoClustersAreNeverFormed lets nodes see each other in any order, late,
 // and as they were earlier, and lets them restart: no node is ever in two
-// clusters, and where all see all in the end, one is formed.
+// clusters, none founds one that has ever heard of another, and where all see
+// all in the end, one is formed.
 func TestTwoClustersAreNeverFormed(t *testing.T) {
 	for seed := range uint64(2000) {
 		rng := rand.New(rand.NewPCG(seed, 3))
@@ -84,6 +107,9 @@ func TestTwoClustersAreNeverFormed(t *testing.T) {
 				in[m.ID] = n
 			}
 		}
+		if w.broken != "" {
+			t.Fatalf("seed %d: %s", seed, w.broken)
+		}
 		if len(w.clusters) == 0 {
 			t.Fatalf("seed %d: no cluster though all see all: %+v", seed, w.nodes)
 		}
@@ -97,11 +123,13 @@ type world struct {
 	nodes    []founding
 	past     [][]gossip.Member          // what each node told, oldest first
 	heard    []map[string]gossip.Member // what each heard last of each
+	warned   []bool                     // who has ever seen that a cluster exists
+	broken   string                     // who founded one all the same
 	clusters [][]gossip.Member
 }
 
 func newWorld(rng *rand.Rand, n int) *world {
-	w := &world{past: make([][]gossip.Member, n)}
+	w := &world{past: make([][]gossip.Member, n), warned: make([]bool, n)}
 	for i, id := range rng.Perm(n) {
 		w.nodes = append(w.nodes, founding{self: fmt.Sprintf("%c", 'a'+id), expect: worldExpect})
 		w.heard = append(w.heard, make(map[string]gossip.Member))
@@ -121,7 +149,12 @@ func (w *world) tell(i int) {
 }
 
 func (w *world) step(rng *rand.Rand, i int) {
-	if rng.IntN(2) == 0 {
+	switch rng.IntN(20) {
+	case 0: // it is started anew
+		clear(w.heard[i])
+		w.tell(i)
+		return
+	case 1, 2, 3, 4, 5, 6, 7, 8, 9:
 		w.act(i)
 		return
 	}
@@ -153,10 +186,14 @@ func (w *world) act(i int) {
 	var members []gossip.Member
 	for _, m := range w.heard[i] {
 		members = append(members, m)
+		w.warned[i] = w.warned[i] || m.State
 	}
 	v := w.nodes[i].decide(members)
 	w.nodes[i].promise = v.promise
 	if v.found != nil {
+		if w.warned[i] {
+			w.broken = w.nodes[i].self + " had heard of a cluster and founded another"
+		}
 		founder := []gossip.Member{}
 		for _, m := range v.found {
 			if m.ID == w.nodes[i].self {

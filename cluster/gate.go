@@ -48,6 +48,13 @@ func (g *gate) leave() {
 	}
 }
 
+// count returns how many are inside.
+func (g *gate) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.inside
+}
+
 // set shuts or opens the gate.
 func (g *gate) set(shut bool) {
 	g.mu.Lock()

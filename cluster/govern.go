@@ -13,12 +13,10 @@ import (
 // changeTimeout covers the hand-over of a change of membership to raft.
 const changeTimeout = 5 * time.Second
 
-// caughtUp is by how many entries a follower may be behind and count as caught up.
-const caughtUp = 512
-
 // governLoop, of a leader, takes in nodes that gossip has found, gives a vote
 // to those that caught up, follows changed addresses, and brings new rules into
-// force once every member knows them. It removes nobody.
+// force once every member knows them. It removes nobody, unless the operator has
+// the dead cleaned up.
 func (t *tenure) governLoop() {
 	said := make(map[string]string)
 	for {
@@ -32,11 +30,8 @@ func (t *tenure) governLoop() {
 
 func (t *tenure) govern(said map[string]string) {
 	r := t.r
-	var rules uint64
-	r.View(func(s *limit.State) { rules = s.Rules() })
-	servers, known := r.servers(), r.gossiped()
-	r.noteRemovals() // after the configuration was read: who is missing in it is known as removed
-	m := roster{self: r.ID(), cluster: r.identity.hex(), rules: rules, servers: servers, known: known, bars: r.removal.bars, caughtUp: t.caughtUp}
+	members := t.health()
+	m := t.roster(members)
 	c, refused := m.next()
 	for id, why := range refused {
 		if said[id] != why {
@@ -51,17 +46,23 @@ func (t *tenure) govern(said map[string]string) {
 		t.change(c)
 		return
 	}
-	if v := commonRules(servers, known); v > rules && rules > 0 {
+	if t.cleanup(members) {
+		return
+	}
+	if v := commonRules(m.servers, m.known); v > m.rules && m.rules > 0 {
 		t.setRules(v)
 	}
 }
 
-// caughtUp tells whether a follower has nearly all entries and answers.
-func (t *tenure) caughtUp(id raft.ServerID) bool {
+// roster returns what this leader knows of the membership.
+func (t *tenure) roster(members []Health) roster {
 	r := t.r
-	p, ok := r.links.peer(id, t.term)
-	fresh := time.Duration(r.cfg.Clock.Monotonic()-p.contact) < 2*r.cfg.Raft.Heartbeat
-	return ok && fresh && p.match > 0 && p.match+caughtUp >= r.raft.LastIndex()
+	m := roster{self: r.ID(), cluster: r.identity.hex(), bars: r.removal.bars}
+	m.steady = func(id raft.ServerID) bool { return r.cfg.Autopilot.steady(id, members) }
+	r.View(func(s *limit.State) { m.rules = s.Rules() })
+	m.servers, m.known = r.servers(), r.gossiped()
+	r.noteRemovals() // after the configuration was read: who is missing in it is known as removed
+	return m
 }
 
 // change makes one change of the membership.
@@ -92,6 +93,19 @@ func (t *tenure) setRules(v uint64) {
 	t.r.log.Info("rules in force", "version", v)
 }
 
+// raiseRules brings a rules version into force where it is not; false: not every
+// member knows it.
+func (t *tenure) raiseRules(v uint64) bool {
+	inForce := func() (rules uint64) {
+		t.r.View(func(s *limit.State) { rules = s.Rules() })
+		return rules
+	}
+	if inForce() < v && commonRules(t.r.servers(), t.r.gossiped()) >= v {
+		t.setRules(v)
+	}
+	return inForce() >= v
+}
+
 // roster is what a leader knows when it looks after the membership. Its next
 // step is a pure function of it.
 type roster struct {
@@ -101,8 +115,8 @@ type roster struct {
 	servers []raft.Server
 	known   []gossip.Member
 
-	bars     func(gossip.Member) bool // removed, and not started anew
-	caughtUp func(raft.ServerID) bool
+	bars   func(gossip.Member) bool // removed, and not started anew
+	steady func(raft.ServerID) bool // healthy for long enough to have a vote
 }
 
 // A change is one step of the membership.
@@ -142,10 +156,11 @@ func (m roster) next() (change, map[string]string) {
 	return change{}, refused
 }
 
-// update follows a member's address, and gives it a vote when it caught up.
+// update follows a member's address, this node's too, and gives it a vote when
+// it has been healthy for long enough.
 func (m roster) update(s raft.Server) change {
 	k, ok := m.member(string(s.ID))
-	if !ok || !k.Alive || k.ID == m.self {
+	if !ok || !k.Alive {
 		return change{}
 	}
 	kind := changeNonVoter
@@ -155,7 +170,7 @@ func (m roster) update(s raft.Server) change {
 	if addr := raft.ServerAddress(k.Peer); addr != s.Address && !m.taken(k) {
 		return change{kind, s.ID, addr, "address changed"}
 	}
-	if s.Suffrage != raft.Voter && !k.NonVoter && k.Rules >= m.rules && m.caughtUp(s.ID) {
+	if s.Suffrage != raft.Voter && !k.NonVoter && k.Rules >= m.rules && m.steady(s.ID) {
 		return change{changeVoter, s.ID, s.Address, "caught up: votes from now on"}
 	}
 	return change{}
@@ -166,7 +181,7 @@ func (m roster) refuse(k gossip.Member) string {
 	switch {
 	case k.ClusterID != "" && k.ClusterID != m.cluster:
 		return fmt.Sprintf("it belongs to another cluster, %s", k.ClusterID)
-	case k.ClusterID == "" && k.State:
+	case k.ClusterID == "" && k.State && !k.Blank: // a blank one was asked by a leader that was lost before it sent an entry
 		return "it has raft state of no known cluster: empty its data directory"
 	case k.Rules < m.rules:
 		return fmt.Sprintf("it knows rules up to version %d, and %d is in force: upgrade it", k.Rules, m.rules)

@@ -20,10 +20,10 @@ func member(id, name, addr string) gossip.Member {
 func base() roster {
 	return roster{
 		self: "a", cluster: "c", rules: 1,
-		servers:  []raft.Server{voter("a", "h1:1"), voter("b", "h2:1")},
-		known:    []gossip.Member{member("a", "n1", "h1:1"), member("b", "n2", "h2:1")},
-		bars:     func(gossip.Member) bool { return false },
-		caughtUp: func(raft.ServerID) bool { return false },
+		servers: []raft.Server{voter("a", "h1:1"), voter("b", "h2:1")},
+		known:   []gossip.Member{member("a", "n1", "h1:1"), member("b", "n2", "h2:1")},
+		bars:    func(gossip.Member) bool { return false },
+		steady:  func(raft.ServerID) bool { return false },
 	}
 }
 
@@ -58,13 +58,23 @@ func TestANewNodeFirstComesWithoutAVote(t *testing.T) {
 	if c, _ := m.next(); c.do != changeNone {
 		t.Fatalf("it has not caught up: %+v", c)
 	}
-	m.caughtUp = func(id raft.ServerID) bool { return id == "d" }
+	m.steady = func(id raft.ServerID) bool { return id == "d" }
 	if c, _ := m.next(); c.do != changeVoter || c.id != "d" {
 		t.Fatalf("%+v", c)
 	}
 	m.known[2].NonVoter = true
 	if c, _ := m.next(); c.do != changeNone {
 		t.Fatalf("its role is nonvoter: %+v", c)
+	}
+}
+
+// A leader can be lost when a new node has heard of its term and has no entry yet.
+func TestWhoHasOnlyHeardOfATermIsTakenIn(t *testing.T) {
+	m, n := base(), member("d", "n3", "h3:1")
+	n.ClusterID, n.State, n.Blank = "", true, true
+	m.known = append(m.known, n)
+	if c, refused := m.next(); c.do != changeNonVoter || c.id != "d" {
+		t.Fatalf("%+v, refused %v", c, refused)
 	}
 }
 

@@ -10,45 +10,67 @@ import (
 )
 
 // Transfer hands the leadership to the voter with this name, or with "" to the
-// one that is furthest. It returns when another node leads. This node must lead.
+// one that is furthest. It returns when another node leads; at once where the
+// named one does. This node must lead. Other errors are ErrNoSuchNode and
+// ErrNoSuccessor; what raft itself met leaves open who will lead.
 func (r *Replica) Transfer(ctx context.Context, name string) error {
 	if _, leads := r.leads(); !leads {
 		return ErrNotLeader
 	}
-	f, err := r.transferTo(name)
-	if err != nil {
+	to, err := r.successor(name)
+	switch {
+	case err != nil:
 		return err
+	case to.ID == r.ID():
+		return nil
 	}
-	if err := r.await(ctx, f); err != nil {
+	if err := r.await(ctx, r.handTo(to)); err != nil {
 		return fmt.Errorf("hand over the leadership: %w", err)
 	}
 	return r.awaitOther(ctx)
 }
 
-func (r *Replica) transferTo(name string) (raft.Future, error) {
+// successor returns the node that is to lead: the one with this name, or with
+// "" the heir; the zero Node where raft may choose.
+func (r *Replica) successor(name string) (Node, error) {
 	if name == "" {
 		n, ok := r.heir()
-		if !ok {
-			return r.raft.LeadershipTransfer(), nil
+		if !ok && r.voters() < 2 {
+			return n, fmt.Errorf("%w: no other node votes", ErrNoSuccessor)
 		}
-		name = n.ID
+		return n, nil
 	}
 	n, err := r.nodeNamed(name)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %q", err, name)
+	switch {
+	case err != nil:
+		return n, fmt.Errorf("%w: %q", err, name)
+	case n.ID == r.ID():
+		return n, nil
+	case n.Role != Voter:
+		return n, fmt.Errorf("%w: %q does not vote", ErrNoSuccessor, name)
+	case !answers(n, 2*r.cfg.Raft.Heartbeat):
+		return n, fmt.Errorf("%w: %q does not answer", ErrNoSuccessor, name)
 	}
-	if n.Role != Voter {
-		return nil, fmt.Errorf("node %q does not vote, so it cannot lead", name)
+	return n, nil
+}
+
+func (r *Replica) handTo(n Node) raft.Future {
+	if n.ID == "" {
+		return r.raft.LeadershipTransfer()
 	}
-	return r.raft.LeadershipTransferToServer(raft.ServerID(n.ID), raft.ServerAddress(n.Peer)), nil
+	return r.raft.LeadershipTransferToServer(raft.ServerID(n.ID), raft.ServerAddress(n.Peer))
+}
+
+// answers tells whether n was heard of within the time given.
+func answers(n Node, within time.Duration) bool {
+	return n.LastContact >= 0 && n.LastContact < within
 }
 
 // heir returns the voter that has the most entries of those that answer. raft
 // would choose by entries alone, and hand over to a node that is down.
 func (r *Replica) heir() (heir Node, ok bool) {
 	for _, n := range r.Nodes() {
-		answers := n.LastContact >= 0 && n.LastContact < r.cfg.Raft.Heartbeat
-		if n.ID == r.ID() || n.Role != Voter || !answers {
+		if n.ID == r.ID() || n.Role != Voter || !answers(n, r.cfg.Raft.Heartbeat) {
 			continue
 		}
 		if !ok || n.Applied > heir.Applied {
@@ -114,7 +136,16 @@ func (r *Replica) shutdown() error {
 		err = fmt.Errorf("stop raft: %w", err)
 	}
 	r.machine.Close()
-	return errors.Join(err, r.guard.Close())
+	return errors.Join(err, r.closeStores())
+}
+
+// closeStores ends what stands between raft and the disk.
+func (r *Replica) closeStores() error {
+	err := r.guard.Close() // which lets go of a write that failed
+	if r.logs != nil {
+		r.logs.Close()
+	}
+	return err
 }
 
 // handOver gives the leadership away where there is somebody to take it.

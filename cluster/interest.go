@@ -17,7 +17,8 @@ const (
 )
 
 // interestLoop keeps the places of all open calls alive, by one record every
-// five seconds for all of them.
+// five seconds for all of them. Those that were left in between are named once
+// more: they lapse their linger, and up to five seconds, after their last call.
 func (t *tenure) interestLoop() {
 	tick := time.NewTicker(interestEvery)
 	defer tick.Stop()

@@ -67,11 +67,12 @@ func (r *Replica) watchRaft(seen <-chan raft.Observation) {
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	var applied uint64
-	var leader raft.ServerID
+	var leader, led raft.ServerID
 	for {
 		select {
 		case o := <-seen:
 			r.observed(o)
+			r.noteLeader(&led)
 		case <-tick.C:
 			now := r.raft.AppliedIndex()
 			if now < applied {
@@ -83,9 +84,18 @@ func (r *Replica) watchRaft(seen <-chan raft.Observation) {
 				leader = id
 				r.leadership.notify()
 			}
+			r.noteLeader(&led)
 		case <-r.ctx.Done():
 			return
 		}
+	}
+}
+
+// noteLeader counts a leader that is not the one of last time.
+func (r *Replica) noteLeader(led *raft.ServerID) {
+	if _, id := r.raft.LeaderWithID(); id != "" && id != *led {
+		*led = id
+		r.stats.leaders.Add(1)
 	}
 }
 

@@ -13,12 +13,15 @@ import (
 // knows when a new node has caught up.
 //
 // It also says where a node is to be reached: raft knows its members by the
-// addresses of its configuration, gossip knows newer ones.
+// addresses of its configuration, gossip knows newer ones. What comes in passes
+// the intake.
 type links struct {
 	raft.Transport
 	clock  clock.Source
 	local  raft.ServerAddress
 	locate func(raft.ServerID, raft.ServerAddress) raft.ServerAddress
+	stored func() uint64 // the last entry that is on this node's disk
+	intake *intake
 
 	mu    sync.Mutex
 	peers map[raft.ServerID]link
@@ -31,12 +34,18 @@ type link struct {
 	contact int64  // instant of its last answer, by the monotonic clock
 }
 
-func newLinks(c Config, t raft.Transport, locate func(raft.ServerID, raft.ServerAddress) raft.ServerAddress) *links {
+func newLinks(c Config, t raft.Transport, stored func() uint64, locate func(raft.ServerID, raft.ServerAddress) raft.ServerAddress) *links {
 	return &links{
-		Transport: t, clock: c.Clock, local: raft.ServerAddress(c.Node.Peer), locate: locate,
-		peers: make(map[raft.ServerID]link),
+		Transport: t, clock: c.Clock, local: raft.ServerAddress(c.Node.Peer), locate: locate, stored: stored,
+		intake: newIntake(), peers: make(map[raft.ServerID]link),
 	}
 }
+
+// Consumer returns what others ask of this node, once receive was called.
+func (l *links) Consumer() <-chan raft.RPC { return l.intake.out }
+
+// receive lets in what others ask of this node.
+func (l *links) receive(node holdings) { l.intake.start(l.Transport.Consumer(), node) }
 
 // LocalAddr returns the address that this node advertises.
 func (l *links) LocalAddr() raft.ServerAddress { return l.local }
@@ -47,8 +56,10 @@ func (l *links) EncodePeer(_ raft.ServerID, addr raft.ServerAddress) []byte { re
 // DecodePeer reads what EncodePeer wrote.
 func (l *links) DecodePeer(b []byte) raft.ServerAddress { return raft.ServerAddress(b) }
 
-// AppendEntries sends entries and notes the answer.
+// AppendEntries sends entries and notes the answer. What is not on this node's
+// own disk yet is not committed: see store.Deferred.
 func (l *links) AppendEntries(id raft.ServerID, to raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	req.LeaderCommitIndex = min(req.LeaderCommitIndex, l.stored())
 	if err := l.Transport.AppendEntries(id, l.locate(id, to), req, resp); err != nil {
 		return err
 	}
@@ -113,11 +124,17 @@ func (l *links) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, req *ra
 	return nil
 }
 
-// Close closes the transport, its idle connections too.
-func (l *links) Close() error {
+// reopen ends the streams to other nodes, idle ones too; calls open new ones.
+func (l *links) reopen() {
 	if c, ok := l.Transport.(interface{ CloseStreams() }); ok {
 		c.CloseStreams()
 	}
+}
+
+// Close closes the transport, its idle connections too.
+func (l *links) Close() error {
+	l.intake.close()
+	l.reopen()
 	if c, ok := l.Transport.(raft.WithClose); ok {
 		return c.Close()
 	}

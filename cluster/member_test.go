@@ -2,8 +2,11 @@ package cluster_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +50,36 @@ func readable(t *testing.T, c *clustertest.Cluster, n *clustertest.Node) bool {
 		return false
 	}
 	return len(n.R().Ready()) == 0
+}
+
+// TestNewcomersFoundNothingWhileTheClusterIsDown, though there are as many of
+// them as it takes, and each is told to.
+func TestNewcomersFoundNothingWhileTheClusterIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		founders := c.Nodes()
+		for _, n := range founders {
+			c.Kill(n)
+		}
+		for range 3 {
+			c.Add()
+		}
+		sleep(t, 10*time.Second)
+		for _, n := range c.Live() {
+			c.Stop(n)
+			c.Restart(n)
+		}
+		sleep(t, 10*time.Second)
+		for _, n := range c.Live() {
+			if s := n.R().Status(); s.LastIndex != 0 || s.Term != 0 {
+				t.Errorf("%s is part of a second cluster: %+v", n.Name, s)
+			}
+		}
+		for _, n := range founders {
+			c.Restart(n)
+		}
+		c.Eventually("six voters", func() bool { return len(roles(c)) == 6 })
+	})
 }
 
 func TestANonVoterStaysOne(t *testing.T) {
@@ -114,6 +147,28 @@ func TestALeaderIsRemovedAfterHandingOver(t *testing.T) {
 		if _, still := roles(c)[old.Name]; still || len(roles(c)) != 2 {
 			t.Fatalf("members: %v", roles(c))
 		}
+	})
+}
+
+// TestAVoterThatIsNeededStays: without it too few would be there to agree, and
+// nothing could be undone.
+func TestAVoterThatIsNeededStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		fs := c.Followers()
+		c.Kill(fs[0])
+		sleep(t, time.Second)
+		err := c.Leader().R().RemoveNode(t.Context(), fs[1].Name)
+		if !errors.Is(err, cluster.ErrTooFewVoters) || !strings.Contains(err.Error(), fs[0].Name) || len(roles(c)) != 3 {
+			t.Fatalf("%v; members: %v", err, roles(c))
+		}
+		if err := c.Leader().R().RemoveNode(t.Context(), fs[0].Name); err != nil {
+			t.Fatalf("the one that is down: %v", err)
+		}
+		if err := c.Leader().R().RemoveNode(t.Context(), fs[1].Name); err != nil {
+			t.Fatalf("one of two that are there: %v", err)
+		}
+		op(t, c, "", &command.Tick{}, 0)
 	})
 }
 
@@ -196,6 +251,82 @@ func TestASnapshotBringsALateNodeUp(t *testing.T) {
 	})
 }
 
+// TestAfterARestoreNothingIsGranted until the longest lease that the backup lacks
+// must have ended, or an operator says that no older holder is at work. A leader
+// that is lost meanwhile changes nothing.
+func TestAfterARestoreNothingIsGranted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		var backup bytes.Buffer
+		if err := c.Leader().R().Snapshot(t.Context(), &backup); err != nil {
+			t.Fatal(err)
+		}
+		lost := granted(t, op(t, c, "lost", acquire("db", 0), 0))
+		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(backup.Bytes()), 30*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if a := op(t, c, "a", acquire("db", 0), 0); !isDenied(a) {
+			t.Fatalf("in the quarantine: %+v", a.Result)
+		}
+		c.Kill(c.Leader())
+		sleep(t, 10*time.Second)
+		if a := op(t, c, "b", acquire("db", 0), 0); !isDenied(a) {
+			t.Fatalf("under the next leader: %+v", a.Result)
+		}
+		sleep(t, 30*time.Second)
+		if g := granted(t, op(t, c, "c", acquire("db", 0), 0)); g.Token < lost.Token+1<<40 {
+			t.Errorf("token %d after %d", g.Token, lost.Token)
+		}
+		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(backup.Bytes()), 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if a := op(t, c, "d", acquire("db", 0), 0); !isDenied(a) {
+			t.Fatalf("in the second quarantine: %+v", a.Result)
+		}
+		op(t, c, "", &command.EndQuarantine{}, 0)
+		granted(t, op(t, c, "e", acquire("db", 0), 0))
+	})
+}
+
+func isDenied(a cluster.Answer) bool {
+	_, denied := a.Result.(*command.Denied)
+	return denied
+}
+
+// TestTwoRestoresAtOnce: one that comes while the leader of another is cut off for a
+// moment waits no longer than its caller does; and not for a lock, over which a
+// bubble's time would stand still.
+func TestTwoRestoresAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 2)
+		var backup bytes.Buffer
+		leader := c.Leader()
+		if err := leader.R().Snapshot(t.Context(), &backup); err != nil {
+			t.Fatal(err)
+		}
+		upload, client := io.Pipe()
+		impatient, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		defer cancel()
+		var first, second error
+		var all sync.WaitGroup
+		all.Go(func() { second = leader.R().Restore(impatient, upload, 0) })
+		synctest.Wait() // it has found the leader, and reads
+		c.Isolate(leader)
+		all.Go(func() { first = leader.R().Restore(t.Context(), bytes.NewReader(backup.Bytes()), 0) })
+		synctest.Wait()
+		all.Go(func() {
+			_, err := client.Write(backup.Bytes())
+			_ = client.CloseWithError(err)
+		})
+		sleep(t, 10*time.Millisecond)
+		c.Heal(leader)
+		all.Wait()
+		if first != nil || !errors.Is(second, cluster.ErrNoLeader) || !errors.Is(second, context.DeadlineExceeded) {
+			t.Errorf("the first: %v; the second: %v", first, second)
+		}
+	})
+}
+
 func TestABackupIsRestored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := three(t, 2)
@@ -210,15 +341,21 @@ func TestABackupIsRestored(t *testing.T) {
 
 		damaged := append([]byte(nil), backup.Bytes()...)
 		damaged[len(damaged)/2] ^= 1
-		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(damaged)); err == nil {
+		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(damaged), 0); err == nil {
 			t.Fatal("a damaged backup was restored")
 		}
-		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(backup.Bytes())); err != nil {
+		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(backup.Bytes()), 0); err != nil {
 			t.Fatal(err)
 		}
 		third := granted(t, op(t, c, "c", acquire("db", 0), 0))
 		if third.Token < first.Token+1<<40 || third.Token <= second.Token {
 			t.Fatalf("after the restore token %d, before it %d and %d", third.Token, first.Token, second.Token)
+		}
+		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(backup.Bytes()), 0); err != nil {
+			t.Fatal(err)
+		}
+		if fourth := granted(t, op(t, c, "d", acquire("db", 0), 0)); fourth.Token <= third.Token {
+			t.Fatalf("after the second restore token %d, before it %d", fourth.Token, third.Token)
 		}
 		a := op(t, c, "", &command.Verify{}, 0)
 		if a.Time >= before {
@@ -264,6 +401,29 @@ func rulesAfterAMinute(t *testing.T, n2, want uint64) {
 				t.Fatalf("rules %d are in force", s.Rules())
 			}
 		})
+	})
+}
+
+// TestNewRecordsWaitForTheirRules: a record of a kind that a member may not know
+// is refused without being proposed, for that member would have to stop over it.
+func TestNewRecordsWaitForTheirRules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.Start(t, clustertest.Options{Nodes: 3, Change: func(n *clustertest.Node, cfg *cluster.Config) {
+			if n.Name == "n2" {
+				cfg.MaxRules = command.KindEndQuarantine.Rules() - 1
+			}
+		}})
+		leader := c.Leader()
+		sleep(t, time.Minute)
+		before := op(t, c, "", &command.Tick{}, 0)
+		end := command.Encode(command.Command{Op: &command.EndQuarantine{}})
+		a, err := leader.R().Run(t.Context(), end, 0)
+		if p, ok := a.Result.(*command.Problem); err != nil || !ok || p.Code != command.CodeNotInForce || a.Index != before.Index {
+			t.Fatalf("after index %d: %#v at %d, %v", before.Index, a.Result, a.Index, err)
+		}
+		if after := op(t, c, "", &command.Tick{}, 0); after.Index != before.Index+1 {
+			t.Fatalf("the log went from %d to %d", before.Index, after.Index)
+		}
 	})
 }
 

@@ -85,7 +85,7 @@ func (r *Replica) tags() gossip.Tags {
 	return gossip.Tags{
 		ID: r.ID(), Name: n.Name, Peer: n.Peer, HTTP: n.HTTP, Version: n.Version, NonVoter: n.NonVoter,
 		Rules: r.cfg.MaxRules, Session: r.session, ClusterID: r.identity.hex(),
-		State: r.hasState(), Out: r.wasRemoved(), Expect: r.cfg.Form.Expect, Promise: r.promised(),
+		State: r.hasState(), Blank: r.raft.LastIndex() == 0 && r.hasState(), Out: r.wasRemoved(), Expect: r.cfg.Form.Expect, Promise: r.promised(),
 	}
 }
 

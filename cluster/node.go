@@ -111,14 +111,25 @@ func (r *Replica) isMember() bool {
 	return ok
 }
 
-// nodeNamed returns a member by its name or id.
+// nodeNamed returns a member by its name, id or peer address: of one that has
+// been gone since this node started, gossip does not know the name.
 func (r *Replica) nodeNamed(name string) (Node, error) {
+	var found []Node
 	for _, n := range r.Nodes() {
-		if n.Name == name || n.ID == name {
+		if n.ID == name {
 			return n, nil
 		}
+		if n.Name == name || n.Peer == name {
+			found = append(found, n)
+		}
 	}
-	return Node{}, ErrNoSuchNode
+	switch len(found) {
+	case 0:
+		return Node{}, ErrNoSuchNode
+	case 1:
+		return found[0], nil
+	}
+	return Node{}, ErrSameName
 }
 
 // Status is how this node itself stands.

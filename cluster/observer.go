@@ -31,6 +31,9 @@ func (o observer) Applied(events []fsm.Event) {
 	r.last.Store(&status{index: e.Index, time: e.Time, stamp: stamp, due: e.NextDue, busy: e.Busy})
 	r.progress.advance(e.Index)
 	r.applied.wake()
+	if r.ready.reached.Load() {
+		r.cfg.Meter.Applied(events)
+	}
 	if hear := r.cfg.Applied; hear != nil {
 		hear(events)
 	}
@@ -78,6 +81,7 @@ func (o observer) Restored(s *limit.State) {
 		r.learn(s)
 	}
 	st := &status{index: s.Index(), time: s.Time(), stamp: s.Time(), due: -1, busy: s.Busy()}
+	st.brought = s.Index() > 0 && s.Term() == 0
 	if due, ok := s.NextDue(); ok {
 		st.due = due
 	}

@@ -29,7 +29,43 @@ func (r *Replica) prepare(logs raft.LogStore) error {
 	if r.session, err = store.NewID(r.cfg.Rand); err != nil {
 		return err
 	}
+	if err := r.emptyStaleLog(logs); err != nil {
+		return err
+	}
 	return r.redoBootstrap(logs)
+}
+
+// emptyStaleLog removes what the log has from before the newest snapshot, unless
+// the two fit together: where that snapshot came from a leader, a crash may have
+// come before the log was emptied (see store.Logs.IsMonotonic).
+func (r *Replica) emptyStaleLog(logs raft.LogStore) error {
+	snapshots, err := r.cfg.Stores.Snapshot.List()
+	if err != nil {
+		return fmt.Errorf("list the snapshots: %w", err)
+	}
+	first, ferr := logs.FirstIndex()
+	last, lerr := logs.LastIndex()
+	if err := errors.Join(ferr, lerr); err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	if len(snapshots) == 0 || first == 0 || snapshots[0].Index < first {
+		return nil
+	}
+	var e raft.Log
+	newest := snapshots[0]
+	switch err := logs.GetLog(newest.Index, &e); {
+	case err == nil && e.Term == newest.Term:
+		return nil
+	case errors.Is(err, raft.ErrLogNotFound):
+		last = min(last, newest.Index)
+	case err != nil:
+		return fmt.Errorf("read the log: %w", err)
+	}
+	r.log.Info("removed entries from before the newest snapshot, which they do not lead to", "from", first, "to", last, "snapshot", newest.Index)
+	if err := logs.DeleteRange(first, last); err != nil {
+		return fmt.Errorf("remove old entries: %w", err)
+	}
+	return nil
 }
 
 // redoBootstrap undoes half a bootstrap. raft writes term 1, then the first

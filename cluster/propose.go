@@ -42,6 +42,11 @@ func (r *Replica) leading(ctx context.Context) (*tenure, error) {
 // was not run (its stamp was of another term, or it was cut short) is proposed
 // again.
 func (r *Replica) propose(ctx context.Context, record []byte) (Answer, error) {
+	return r.proposeAs(ctx, record, false)
+}
+
+// proposeAs is propose, at first as a rider or not.
+func (r *Replica) proposeAs(ctx context.Context, record []byte, rides bool) (Answer, error) {
 	if len(record) > command.MaxSize {
 		return Answer{}, fmt.Errorf("%w: %d bytes, at most %d", ErrTooBig, len(record), command.MaxSize)
 	}
@@ -50,7 +55,8 @@ func (r *Replica) propose(ctx context.Context, record []byte) (Answer, error) {
 		if err != nil {
 			return Answer{}, err
 		}
-		a, err := t.try(ctx, record)
+		a, err := t.try(ctx, record, rides)
+		rides = false
 		if errors.Is(err, errAgain) && ctx.Err() == nil {
 			continue
 		}
@@ -76,7 +82,7 @@ var errAgain = fmt.Errorf("%w: raft did not take the record", ErrNoLeader)
 // stamped within the same microseconds the later stamp may come first in the
 // log. State-machine time is the larger of time and stamp, so the other one is
 // then played at the later instant, which has come by then as well.
-func (t *tenure) try(ctx context.Context, record []byte) (Answer, error) {
+func (t *tenure) try(ctx context.Context, record []byte, rides bool) (Answer, error) {
 	r := t.r
 	if err := r.gate.enter(ctx); err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", ErrNoLeader, err)
@@ -85,12 +91,12 @@ func (t *tenure) try(ctx context.Context, record []byte) (Answer, error) {
 	if t.ctx.Err() != nil { // the gate was shut, and the tenure went by
 		return Answer{}, errAgain
 	}
-	b := append([]byte(nil), record...)
-	stamp := t.now()
-	command.Stamp(b, command.Header{Stamp: stamp, Term: t.term, Wall: r.cfg.Clock.Wall()})
-	future := r.raft.Apply(b, enqueueTimeout)
-	t.proposed(stamp)
-	err := r.await(ctx, future)
+	future, err := t.start(ctx, record, rides)
+	if err != nil {
+		return Answer{}, err
+	}
+	begun := time.Now()
+	err = r.await(ctx, future)
 	if errors.Is(err, raft.ErrEnqueueTimeout) {
 		return Answer{}, errAgain
 	}
@@ -103,7 +109,38 @@ func (t *tenure) try(ctx context.Context, record []byte) (Answer, error) {
 		return Answer{}, unknown(fmt.Errorf("the state machine answered %T", future.Response()))
 	}
 	r.stats.proposed.Add(1)
+	r.cfg.Meter.Committed(time.Since(begun))
 	return a, nil
+}
+
+// start proposes record, now or as a rider.
+func (t *tenure) start(ctx context.Context, record []byte, rides bool) (raft.ApplyFuture, error) {
+	if rides {
+		return t.ride(ctx, record)
+	}
+	return t.send(record), nil
+}
+
+// send proposes record, and what rides with it: behind it, or before an acquire,
+// which may want the same slots and came later.
+func (t *tenure) send(record []byte) raft.ApplyFuture {
+	if command.Kind(record[1]) == command.KindAcquire {
+		t.sendRiders()
+		return t.stamped(record)
+	}
+	future := t.stamped(record)
+	t.sendRiders()
+	return future
+}
+
+// stamped proposes a copy of record that bears cluster time.
+func (t *tenure) stamped(record []byte) raft.ApplyFuture {
+	b := append([]byte(nil), record...)
+	stamp := t.now()
+	command.Stamp(b, command.Header{Stamp: stamp, Term: t.term, Wall: t.r.cfg.Clock.Wall()})
+	future := t.r.raft.Apply(b, enqueueTimeout)
+	t.proposed(stamp)
+	return future
 }
 
 // proposed notes the stamp of a record that is under way.

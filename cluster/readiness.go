@@ -41,6 +41,14 @@ func (r *Replica) Ready() []string {
 	add(r.wasRemoved(), "this node was removed from the cluster")
 	add(!known, "no leader is known")
 	add(known && !r.ready.reached.Load(), "this node has not caught up since it started")
-	add(r.disk.low(), "the disk is nearly full")
+	space := r.space()
+	add(space.low(), "the disk of "+r.cfg.Stores.Dir+" is nearly full: "+space.String())
 	return reasons
+}
+
+// Fresh tells whether this node's state is behind the leader's by replication
+// alone: it hears a leader, and has caught up since it started. It is cheap.
+func (r *Replica) Fresh() bool {
+	_, leader := r.raft.LeaderWithID()
+	return leader != "" && r.ready.reached.Load()
 }

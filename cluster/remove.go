@@ -1,19 +1,23 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
 
-// RemoveNode takes the node with this name (or id) out of the cluster. Its
+// RemoveNode takes the node with this name (or id, or peer address) out of the cluster. Its
 // entries stay on its disk; it may be started anew and is then taken in again.
 // This node must lead: a leader that is to remove itself hands over first and
 // returns ErrNotLeader, for the next leader to be asked.
 //
-// It returns ErrNoSuchNode and ErrLastVoter. Nothing else ever removes a node:
-// not gossip, not time.
+// It returns ErrNoSuchNode, ErrSameName, ErrLastVoter and ErrTooFewVoters. Nothing
+// else ever removes a node, unless Autopilot.Cleanup is set.
 func (r *Replica) RemoveNode(ctx context.Context, name string) error {
 	t, err := r.leading(ctx)
 	if err != nil {
@@ -23,8 +27,10 @@ func (r *Replica) RemoveNode(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %q", err, name)
 	}
-	if n.Role == Voter && r.voters() == 1 {
-		return fmt.Errorf("%w: %q", ErrLastVoter, name)
+	if n.Role == Voter {
+		if err := spared(n, r.Nodes(), r.cfg.Autopilot.LastContact); err != nil {
+			return err
+		}
 	}
 	if n.ID == r.ID() {
 		if err := r.Transfer(ctx, ""); err != nil {
@@ -32,14 +38,45 @@ func (r *Replica) RemoveNode(ctx context.Context, name string) error {
 		}
 		return fmt.Errorf("%w: it handed over in order to be removed", ErrNotLeader)
 	}
+	return t.remove(ctx, n)
+}
+
+// remove takes n, another node, out of the cluster.
+func (t *tenure) remove(ctx context.Context, n Node) error {
+	r := t.r
 	r.noteRemovals() // so that its absence will be noticed, however new it is
 	f := r.raft.RemoveServer(raft.ServerID(n.ID), 0, changeTimeout)
 	if err := t.r.await(ctx, f); err != nil {
-		return fmt.Errorf("remove %q: %w", name, classify(err))
+		return fmt.Errorf("remove %q: %w", cmp.Or(n.Name, n.ID), classify(err))
 	}
 	t.farewell(n, f.Index())
 	r.log.Info("membership", "change", "removed", "id", n.ID, "name", n.Name)
 	r.membership.notify()
+	return nil
+}
+
+// spared tells whether the voters that are left without n can go on: a majority
+// of them must have answered within the last while. The change itself takes a
+// majority of them, so that one which lacks it could not be undone either.
+func spared(n Node, members []Node, while time.Duration) error {
+	var left int
+	var silent []string
+	for _, m := range members {
+		if m.Role != Voter || m.ID == n.ID {
+			continue
+		}
+		left++
+		if m.LastContact < 0 || m.LastContact > while {
+			silent = append(silent, strconv.Quote(cmp.Or(m.Name, m.ID)))
+		}
+	}
+	switch answer := left - len(silent); {
+	case left == 0:
+		return fmt.Errorf("%w: %q", ErrLastVoter, cmp.Or(n.Name, n.ID))
+	case answer <= left/2:
+		return fmt.Errorf("%w: without %q, %d of %d would answer; bring %s back first, or remove what is gone for good",
+			ErrTooFewVoters, cmp.Or(n.Name, n.ID), answer, left, strings.Join(silent, ", "))
+	}
 	return nil
 }
 

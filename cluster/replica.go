@@ -28,7 +28,7 @@ type Replica struct {
 	machine *fsm.FSM
 	guard   *store.Guard
 	links   *links
-	logs    raft.LogStore // what raft reads and writes
+	logs    *store.Deferred // what raft reads and writes
 	stats   stats
 
 	traffic
@@ -40,8 +40,9 @@ type Replica struct {
 
 // traffic is what callers have under way.
 type traffic struct {
-	gate     gate // every proposal passes it
-	futures  gate // counts raft's futures that are waited for
+	gate     gate   // every proposal passes it
+	turns    *turns // and those of callers wait for theirs before
+	futures  gate   // counts raft's futures that are waited for
 	calls    *calls
 	reads    reads
 	progress progress
@@ -49,7 +50,7 @@ type traffic struct {
 
 // timing is what this node knows of cluster time, and of what the state is due to do.
 type timing struct {
-	restoring sync.Mutex // held over a restore: one at a time
+	restoring chan struct{} // of one place, held over a restore: a caller that goes away waits no longer
 
 	timeMu   sync.Mutex
 	bound    clock.Bound // guarded by timeMu
@@ -94,6 +95,10 @@ type status struct {
 	stamp int64 // the newest stamp that was applied
 	due   int64
 	busy  bool
+
+	// brought says that the state is a backup's, with no record behind it: the
+	// cluster may not have agreed to the restore yet.
+	brought bool
 }
 
 // Start starts a replica: it opens what the stores hold and takes its part in
@@ -104,7 +109,9 @@ func Start(cfg Config) (*Replica, error) {
 		return nil, err
 	}
 	r := &Replica{cfg: cfg, log: cfg.Logger.Named("cluster")}
+	r.restoring = make(chan struct{}, 1)
 	r.calls, r.applied, r.reopen, r.reads.work = newCalls(), newKick(), newKick(), newKick()
+	r.turns = newTurns(recordsWithRaft, recordsWaiting)
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	if cfg.Raft.TrailingLogs < cfg.Raft.SnapshotThreshold {
 		r.log.Warn("trailing_logs is below snapshot_threshold: where the newest snapshot is damaged, the one before it lacks its log",
@@ -115,38 +122,67 @@ func Start(cfg Config) (*Replica, error) {
 	r.guard = store.NewGuard(cfg.Stores.Log, cfg.Stores.Stable, r.fatal)
 	if err := r.startRaft(); err != nil {
 		r.cancel(err)
-		return nil, errors.Join(err, r.guard.Close())
+		return nil, errors.Join(err, r.closeStores())
 	}
 	r.startTasks()
 	return r, nil
 }
 
 func (r *Replica) startRaft() error {
-	logs, err := raft.NewLogCache(logCacheSize, r.guard.Logs())
+	guarded := r.guard.Logs()
+	cached, err := raft.NewLogCache(logCacheSize, guarded)
 	if err != nil {
 		return fmt.Errorf("make the log cache: %w", err)
 	}
-	r.logs = logs
-	if err := r.prepare(logs); err != nil {
+	r.logs = store.NewDeferred(cached, guarded.Seal)
+	if err := r.prepare(r.logs); err != nil {
 		return err
 	}
 	r.links = r.newLinks()
 	r.machine = fsm.New(fsm.Config{Observer: observer{r}, Fatal: r.fatal})
-	r.raft, err = raft.NewRaft(r.cfg.raftConfig(), r.machine, logs, r.guard.Stable(), r.cfg.Stores.Snapshot, r.links)
-	if err != nil {
+	if r.raft, err = r.newRaft(); err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
+	r.logs.Defer(func() bool { return r.raft.State() == raft.Leader })
+	r.links.receive(inventory{r.raft, r})
 	r.ready.startedAt(r.raft.CurrentTerm())
 	return nil
 }
 
+// newRaft has raft read what the disk holds. raft passes a snapshot over that
+// cannot be read. Where none is left it returns an error, and it panics where the
+// log lacks an entry behind the one that it took: both is damage.
+func (r *Replica) newRaft() (started *raft.Raft, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", store.ErrDamaged, p)
+		}
+	}()
+	snapshots, err := store.NewAscending(r.cfg.Stores.Snapshot)
+	if err != nil {
+		return nil, err
+	}
+	started, err = raft.NewRaft(r.cfg.raftConfig(), &durable{BatchingFSM: metered{r.machine, r.cfg.Meter}, logs: r.logs}, r.logs, r.guard.Stable(), snapshots, r.links)
+	if err == nil {
+		return started, nil
+	}
+	if list, lerr := r.cfg.Stores.Snapshot.List(); lerr == nil && len(list) > 0 && r.stats.restores.Load() == 0 {
+		err = fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	}
+	return nil, err
+}
+
+// Redial has raft's streams to the other nodes opened anew, as after some of them
+// were cut: raft keeps idle ones, and would try those first, a call each.
+func (r *Replica) Redial() { r.links.reopen() }
+
 // newLinks returns raft's transport: the one given, or one over the streams given.
 func (r *Replica) newLinks() *links {
 	if t := r.cfg.Transport; t != nil {
-		return newLinks(r.cfg, t, func(_ raft.ServerID, addr raft.ServerAddress) raft.ServerAddress { return addr })
+		return newLinks(r.cfg, t, r.logs.Durable, func(_ raft.ServerID, addr raft.ServerAddress) raft.ServerAddress { return addr })
 	}
 	t := newTransport(r.cfg.Streams, r.ID(), &r.identity, r.log.Named("transport"))
-	return newLinks(r.cfg, t, func(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
+	return newLinks(r.cfg, t, r.logs.Durable, func(id raft.ServerID, addr raft.ServerAddress) raft.ServerAddress {
 		return addressed(id, r.address(id, addr))
 	})
 }
@@ -154,6 +190,7 @@ func (r *Replica) newLinks() *links {
 func (r *Replica) startTasks() {
 	r.tasks.Go(r.watchLeadership)
 	r.startWatchingRaft()
+	r.tasks.Go(r.watchSuccession)
 	r.tasks.Go(r.readLoop)
 	r.tasks.Go(r.watchMembers)
 	if r.cfg.Gossip != nil {

@@ -27,7 +27,7 @@ func TestABackupOfALongerLogIsRestored(t *testing.T) {
 		}
 
 		c := clustertest.Start(t, clustertest.Options{Nodes: 3, Seed: 7})
-		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(backup.Bytes())); err != nil {
+		if err := c.Leader().R().Restore(t.Context(), bytes.NewReader(backup.Bytes()), 0); err != nil {
 			t.Fatal(err)
 		}
 		a := op(t, c, "c", acquire("db", time.Hour), 0)

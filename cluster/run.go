@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,16 +18,19 @@ import (
 // hold. While it is open the node shows interest in it (semantics.md A4). Where
 // this node's state knows the id as waiting, the call joins without a record.
 //
-// It returns ErrNotLeader, ErrNoLeader, ErrTooBig or ErrShutdown where nothing
+// It returns ErrNotLeader, ErrNoLeader, ErrOverloaded, ErrTooBig or ErrShutdown where nothing
 // was proposed, and ErrOutcomeUnknown, which wraps the cause, after that; also
 // where ctx ended or the leadership was lost while the call was open.
 func (r *Replica) Run(ctx context.Context, record []byte, hold time.Duration) (Answer, error) {
+	if a, early := r.beforeItsTime(record); early {
+		return a, nil
+	}
 	c, isAcquire, err := acquireOf(record)
 	if err != nil {
 		return Answer{}, err
 	}
 	if !isAcquire {
-		return r.propose(ctx, record)
+		return r.inTurn(ctx, true, "", func() (Answer, error) { return r.propose(ctx, record) })
 	}
 	t, err := r.leading(ctx)
 	if err != nil {
@@ -37,7 +41,8 @@ func (r *Replica) Run(ctx context.Context, record []byte, hold time.Duration) (A
 		a, joined = r.lookUp(c)
 	}
 	if !joined {
-		if a, err = r.propose(ctx, record); err != nil {
+		propose := func() (Answer, error) { return r.proposeAs(ctx, record, hold > 0 && r.rides(c.Op.(*command.Acquire))) }
+		if a, err = r.inTurn(ctx, false, firstLimit(c), propose); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -45,6 +50,40 @@ func (r *Replica) Run(ctx context.Context, record []byte, hold time.Duration) (A
 		return t.hold(ctx, w.ID, hold, ownPace(c))
 	}
 	return a, nil
+}
+
+// beforeItsTime returns the refusal of a record whose kind came with rules that
+// are not in force (semantics.md T8).
+func (r *Replica) beforeItsTime(record []byte) (a Answer, early bool) {
+	if len(record) < 2 || command.Kind(record[1]).Rules() <= 1 { // of the first version: known to all
+		return a, false
+	}
+	r.View(func(s *limit.State) {
+		if p := command.Kind(record[1]).NotInForce(s.Rules()); p != nil {
+			a, early = Answer{Result: p, Index: s.Index(), Time: s.Time()}, true
+		}
+	})
+	return a, early
+}
+
+// inTurn has a caller's record proposed when its turn comes.
+func (r *Replica) inTurn(ctx context.Context, first bool, limit string, propose func() (Answer, error)) (Answer, error) {
+	if err := r.turns.enter(ctx, first, limit); err != nil {
+		if errors.Is(err, ErrOverloaded) {
+			return Answer{}, err
+		}
+		return Answer{}, fmt.Errorf("%w: %w", ErrNoLeader, err)
+	}
+	defer r.turns.leave()
+	return propose()
+}
+
+// firstLimit names the limit on whose account an acquire waits for its turn.
+func firstLimit(c command.Command) string {
+	if op, _ := c.Op.(*command.Acquire); op != nil && len(op.Entries) > 0 {
+		return op.Entries[0].Name
+	}
+	return ""
 }
 
 // ownPace is how often a call must show its interest by itself, because its
@@ -115,6 +154,9 @@ func (t *tenure) hold(ctx context.Context, id string, hold, pace time.Duration) 
 	if waits {
 		r.calls.waiting(call, w.Age)
 	}
+	if !waits {
+		pace = 0
+	}
 	timer := time.NewTimer(hold)
 	defer timer.Stop()
 	for {
@@ -122,10 +164,12 @@ func (t *tenure) hold(ctx context.Context, id string, hold, pace time.Duration) 
 		case <-call.done:
 			return call.answer, nil
 		case <-timer.C:
+			t.lastInterest(w, pace)
 			return r.overdue(id, call)
-		case <-after(waits, pace):
+		case <-after(pace):
 			t.interest(ctx, []uint64{w.Age})
 		case <-ctx.Done():
+			t.lastInterest(w, pace)
 			return Answer{}, unknown(context.Cause(ctx))
 		case <-t.ctx.Done():
 			return Answer{}, unknown(context.Cause(t.ctx))
@@ -134,12 +178,20 @@ func (t *tenure) hold(ctx context.Context, id string, hold, pace time.Duration) 
 }
 
 // after returns a channel that delivers after pace; nil, which never does,
-// where nobody waits or there is no pace.
-func after(waits bool, pace time.Duration) <-chan time.Time {
-	if !waits || pace == 0 {
+// where there is no pace.
+func after(pace time.Duration) <-chan time.Time {
+	if pace == 0 {
 		return nil
 	}
 	return time.After(pace)
+}
+
+// lastInterest shows the interest of a call that ends while it waits, where
+// that cannot wait for the next turn of interestLoop.
+func (t *tenure) lastInterest(w *command.Waiting, pace time.Duration) {
+	if pace > 0 {
+		t.interest(t.ctx, []uint64{w.Age})
+	}
 }
 
 // overdue returns where a waiting acquire stands at the end of its hold.

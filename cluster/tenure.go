@@ -27,6 +27,10 @@ type tenure struct {
 	cancel context.CancelCauseFunc
 	tasks  sync.WaitGroup
 
+	riders riders
+	began  int64 // instant, by the monotonic clock
+	vigil  vigil
+
 	stamp   atomic.Int64 // the newest that was proposed
 	ticking atomic.Bool  // a tick is under way
 }
@@ -85,7 +89,7 @@ func (r *Replica) openTenure(term uint64) (*tenure, error) {
 	if now, leads := r.leads(); !leads || now != term {
 		return nil, errTermOver
 	}
-	t := &tenure{r: r, term: term}
+	t := &tenure{r: r, term: term, began: r.cfg.Clock.Monotonic()}
 	t.ctx, t.cancel = context.WithCancelCause(r.ctx)
 	t.setClock()
 	if err := t.genesis(); err != nil {
@@ -138,7 +142,7 @@ func (t *tenure) genesis() error {
 		return err
 	}
 	op := &command.Genesis{ClusterID: id, Settings: t.r.cfg.Settings, Rules: 1}
-	_, err := t.try(t.ctx, command.Encode(command.Command{Op: op}))
+	_, err := t.try(t.ctx, command.Encode(command.Command{Op: op}), false)
 	return err
 }
 

@@ -54,7 +54,7 @@ func (t *tenure) tick() {
 	t.r.stats.ticks.Add(1)
 	t.proposed(t.now())
 	t.tasks.Go(func() {
-		_, err := t.try(t.ctx, command.Encode(command.Command{Op: &command.Tick{}}))
+		_, err := t.try(t.ctx, command.Encode(command.Command{Op: &command.Tick{}}), false)
 		if err != nil && t.ctx.Err() == nil {
 			t.r.log.Debug("tick not applied", "term", t.term, "err", err)
 			t.pause(time.Duration(tickGap))

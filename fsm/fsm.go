@@ -41,6 +41,7 @@ type Event struct {
 	NextDue     int64           // cluster time at which a tick is due, seen from the end of the batch; -1: none
 	Busy        bool            // limit.State.Busy, seen from the end of the batch
 	Outcomes    []limit.Outcome // waits that the record ended
+	Expired     int             // leases whose time ran out before it
 }
 
 // Observer hears of what was applied, in log order, from raft's FSM goroutine,
@@ -129,7 +130,7 @@ func (f *FSM) apply(l *raft.Log) Event {
 	}
 	return Event{
 		Index: l.Index, Term: l.Term, Header: c.Header, Kind: c.Op.Kind(),
-		Result: a.Result, Time: f.state.Time(), Outcomes: a.Outcomes,
+		Result: a.Result, Time: f.state.Time(), Outcomes: a.Outcomes, Expired: a.Expired,
 	}
 }
 

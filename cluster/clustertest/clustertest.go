@@ -130,6 +130,11 @@ func (c *Cluster) Restart(n *Node) {
 	c.t.Helper()
 	n.closing.Wait()
 	c.Heal(n)
+	for _, o := range c.Nodes() {
+		if o != n && o.R() == nil {
+			c.Isolate(o) // what is left of it may not meet a node that it did not know
+		}
+	}
 	cfg := c.config(n)
 	if c.opts.Change != nil {
 		c.opts.Change(n, &cfg)
@@ -152,8 +157,25 @@ func (c *Cluster) config(n *Node) cluster.Config {
 		Raft: o, Form: cluster.Formation{Expect: c.opts.Nodes}, Settings: c.opts.Settings,
 		Logger: c.logger(n), Stores: n.Stores, Clock: n.Clock, Rand: &c.rand,
 		Transport: c.net.Join(raft.ServerID(n.Stores.ID), n.Addr), Gossip: voice{c.hub, n.Stores.ID},
+		Gone:  func(ctx context.Context, peer string) bool { return c.gone(ctx, n, raft.ServerAddress(peer)) },
 		Fatal: func(err error) { c.t.Errorf("%s: fatal: %v", n.Name, err) },
 	}
+}
+
+// gone tells whether the node at an address was killed or stopped: a call takes
+// a round trip, and is lost where the node is alive and cut off.
+func (c *Cluster) gone(ctx context.Context, from *Node, at raft.ServerAddress) bool {
+	select {
+	case <-time.After(2 * latency):
+	case <-ctx.Done():
+		return false
+	}
+	for _, n := range c.Nodes() {
+		if n.Addr == at {
+			return n != from && n.replica.Load() == nil
+		}
+	}
+	return false
 }
 
 func (c *Cluster) logger(n *Node) hclog.Logger {
@@ -194,6 +216,10 @@ func (c *Cluster) Stop(n *Node) {
 	}
 	c.hub.put(n.Stores.ID, setAlive(false))
 }
+
+// Stranger returns an end of the network that is no node's: through it a test
+// says to a node's raft what it likes.
+func (c *Cluster) Stranger(at raft.ServerAddress) *Transport { return c.net.Join("", at) }
 
 // Cut cuts the link from one node to another; the way back stays.
 func (c *Cluster) Cut(from, to *Node) { c.net.Cut(from.Addr, to.Addr) }

@@ -29,7 +29,7 @@ type Config struct {
 	Bind      string   // host:port to listen on; port 0 picks one
 	Advertise string   // host:port for the others; "" is Bind
 	Join      []string // host:port or DNS names of others; this node's own may be among them
-	Key       []byte   // 16, 24 or 32 bytes encrypt all gossip; nil: none
+	Keys      [][]byte // 16, 24 or 32 bytes each; the first encrypts all gossip, any of them decrypts; none: it is plain
 	Logger    hclog.Logger
 }
 
@@ -38,10 +38,14 @@ type Gossip struct {
 	cfg  Config
 	log  hclog.Logger
 	list *memberlist.Memberlist
+	ring *ring
 	at   string // where this node gossips; memberlist's own record of it must not be read beside its writes
 
+	update func(time.Duration) error // has memberlist tell the tags as they are now
+
 	mu      sync.Mutex
-	tags    []byte               // encoded: what this node tells
+	own     Tags                 // what this node tells
+	tags    []byte               // the same, encoded
 	known   map[string]*sighting // by id, those that went too
 	changed chan struct{}        // closed at the next change
 
@@ -74,6 +78,7 @@ func Start(c Config) (*Gossip, error) {
 	if g.list, err = memberlist.Create(mc); err != nil {
 		return nil, fmt.Errorf("start gossip at %s: %w", c.Bind, err)
 	}
+	g.update = g.list.UpdateNode
 	g.at = net.JoinHostPort(mc.BindAddr, strconv.Itoa(mc.BindPort))
 	if mc.AdvertiseAddr != "" {
 		g.at = net.JoinHostPort(mc.AdvertiseAddr, strconv.Itoa(mc.AdvertisePort))
@@ -94,7 +99,10 @@ func (g *Gossip) memberlistConfig() (*memberlist.Config, error) {
 			return nil, fmt.Errorf("advertised gossip address: %w", err)
 		}
 	}
-	mc.SecretKey = g.cfg.Key
+	if g.ring, err = newRing(g.cfg.Keys); err != nil {
+		return nil, err
+	}
+	mc.Keyring = g.ring.keys
 	mc.Logger = g.log.StandardLogger(&hclog.StandardLoggerOptions{InferLevels: true})
 	mc.Delegate, mc.Events = teller{g}, listener{g}
 	mc.DeadNodeReclaimTime = reclaimAfter
@@ -159,6 +167,11 @@ func (g *Gossip) Changed() func(context.Context) error {
 // being gossiped after that.
 const updateTimeout = 200 * time.Millisecond
 
+// tellings is how often SetTags has memberlist take tags. One is lost where just
+// then a rumour of this node's death is refuted, as after a quick restart: the
+// refutation has the higher incarnation, and the tags of before.
+const tellings = 10
+
 // SetTags changes what the others hear of this node. It returns ErrTooLong
 // where name and addresses do not fit.
 func (g *Gossip) SetTags(t Tags) error {
@@ -166,13 +179,28 @@ func (g *Gossip) SetTags(t Tags) error {
 	if err != nil {
 		return err
 	}
+	t.ID = g.cfg.ID
 	g.mu.Lock()
-	g.tags = b
+	g.own, g.tags = t, b
 	g.mu.Unlock()
-	if err := g.list.UpdateNode(updateTimeout); err != nil {
-		g.log.Debug("a change of tags is on its way still", "err", err)
+	for range tellings {
+		if err := g.update(updateTimeout); err != nil {
+			g.log.Debug("a change of tags is on its way still", "err", err)
+		}
+		if g.told() {
+			return nil
+		}
 	}
+	g.log.Warn("the others may hear of this node's addresses and version late only")
 	return nil
+}
+
+// told tells whether memberlist has taken this node's tags.
+func (g *Gossip) told() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.known[g.cfg.ID]
+	return s != nil && s.member.Tags == g.own
 }
 
 // leaveTimeout bounds the word of goodbye.

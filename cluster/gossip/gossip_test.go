@@ -3,18 +3,20 @@ package gossip
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/memberlist"
 )
 
 func TestTagsTravelWhole(t *testing.T) {
 	want := Tags{
 		ID: "0b4c", Name: "n1", Peer: "127.0.0.1:7481", HTTP: "127.0.0.1:7480", Version: "0.1.0", NonVoter: true,
-		Rules: 3, Session: "s1", ClusterID: "c0ffee", State: true, Out: true, Expect: 3, Promise: "0a00",
+		Rules: 3, Session: "s1", ClusterID: "c0ffee", State: true, Blank: true, Out: true, Expect: 3, Promise: "0a00",
 	}
 	b, err := want.encode()
 	if err != nil {
@@ -118,6 +120,43 @@ func TestNodesHearOfEachOther(t *testing.T) {
 	until(t, a, "the goodbye", func(m map[string]Member) bool { return !m["b"].Alive && m["b"].Name == "n2" })
 	if err := b.Close(); err != nil {
 		t.Fatalf("closed twice: %v", err)
+	}
+}
+
+// TestANodeKeepsItsNameUntilItSpeaksAgain: it is started anew, and may stop before
+// it has said who it is.
+func TestANodeKeepsItsNameUntilItSpeaksAgain(t *testing.T) {
+	a := start(t, "a")
+	spoken, err := Tags{ID: "b", Name: "n2", Session: "1"}.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent, err := Tags{ID: "b"}.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, meta := range [][]byte{silent, spoken, silent} {
+		a.heard(&memberlist.Node{Name: "b", Addr: net.IPv4(127, 0, 0, 2), Port: 7482, Meta: meta}, true)
+	}
+	want := []Member{{Tags: Tags{ID: "b", Name: "n2", Session: "1"}, Alive: true}}
+	if got := a.Members(); !cmp.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestTagsAreToldUntilTheyAreTaken: memberlist drops some.
+func TestTagsAreToldUntilTheyAreTaken(t *testing.T) {
+	a := start(t, "a")
+	update, lost := a.update, 0
+	a.update = func(d time.Duration) error {
+		if lost++; lost < 3 {
+			return nil
+		}
+		return update(d)
+	}
+	say(t, a, Tags{ID: "a", Name: "n1", Session: "1"})
+	if got := a.Members(); len(got) != 1 || got[0].Name != "n1" || lost != 3 {
+		t.Errorf("%+v after %d tellings", got, lost)
 	}
 }
 

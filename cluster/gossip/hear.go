@@ -37,7 +37,8 @@ func (l listener) NotifyUpdate(n *memberlist.Node) { l.g.heard(n, true) }
 func (l listener) NotifyLeave(n *memberlist.Node) { l.g.heard(n, false) }
 
 // heard notes the last word of a node. One whose tags cannot be read (it is of
-// a newer version, perhaps) keeps the ones that it had.
+// a newer version, perhaps) keeps the ones that it had, and so does one that was
+// started anew and has not spoken since: it may never get to that.
 func (g *Gossip) heard(n *memberlist.Node, alive bool) {
 	tags, err := decodeTags(n.Name, n.Meta)
 	g.mu.Lock()
@@ -49,6 +50,8 @@ func (g *Gossip) heard(n *memberlist.Node, alive bool) {
 	}
 	if err != nil {
 		g.log.Warn("a node's tags cannot be read", "id", n.Name, "address", n.Address(), "err", err)
+	}
+	if err != nil || tags.Session == "" {
 		tags = s.member.Tags
 		tags.ID = n.Name
 	}

@@ -19,6 +19,7 @@ type Tags struct {
 	Session   string // of this start of the process; "" before the replica has spoken
 	ClusterID string // in hexadecimal, once known
 	State     bool   // it has raft state: a cluster exists
+	Blank     bool   // that state is a term and perhaps a vote, and no entry
 	Out       bool   // it was removed from its cluster, and waits to be started anew
 	Expect    int    // bootstrap_expect
 	Promise   string // whom it agreed to form a cluster with
@@ -43,7 +44,8 @@ var ErrTooLong = errors.New("gossip: the node's name and addresses are too long 
 //
 //	1 byte format; then name, peer, http, version, session, cluster id and
 //	promise, each behind its length; then nonvoter, state and out, a byte each; then
-//	rules and expect as varints
+//	rules and expect as varints; then blank, a byte, only where it is set, which
+//	versions before it cannot read
 func (t Tags) encode() ([]byte, error) {
 	e := command.NewEncoder([]byte{tagsFormat})
 	for _, s := range []string{t.Name, t.Peer, t.HTTP, t.Version, t.Session, t.ClusterID, t.Promise} {
@@ -54,6 +56,9 @@ func (t Tags) encode() ([]byte, error) {
 	e.Bool(t.Out)
 	e.Uint(t.Rules)
 	e.Int(int64(t.Expect))
+	if t.Blank {
+		e.Bool(true)
+	}
 	if n := len(e.Bytes()); n > maxTags {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLong, n, maxTags)
 	}
@@ -72,6 +77,9 @@ func decodeTags(id string, b []byte) (Tags, error) {
 	}
 	t.NonVoter, t.State, t.Out = d.Bool(), d.Bool(), d.Bool()
 	t.Rules, t.Expect = d.Uint(), int(d.Int())
+	if d.More() {
+		t.Blank = d.Bool()
+	}
 	if err := d.Close(); err != nil {
 		return t, fmt.Errorf("gossip: read tags: %w", err)
 	}

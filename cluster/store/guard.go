@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -103,7 +104,7 @@ func (g *Guard) write(name string, do func() error) error {
 	n := g.count
 	g.ops[n] = &operation{name: name, since: time.Now()}
 	g.mu.Unlock()
-	err := do()
+	err := guarded(do)
 	g.mu.Lock()
 	delete(g.ops, n)
 	g.mu.Unlock()
@@ -111,6 +112,19 @@ func (g *Guard) write(name string, do func() error) error {
 		return g.fail(fmt.Errorf("%w: %s: %w", ErrWrite, name, err))
 	}
 	return nil
+}
+
+// guarded reads or writes the stores. What the store below panics with is damage:
+// a page that is not what it should be, or one of a mapped file that the disk does
+// not give, which is a fault of memory here.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+		}
+	}()
+	return do()
 }
 
 // fail tells of err and holds the caller until the guard is closed.

@@ -232,3 +232,35 @@ func TestMemorySnapshotsAreShownWhole(t *testing.T) {
 		t.Fatal("opened what is not there")
 	}
 }
+
+// TestMemorySnapshotsAreOrderedAsFilesAre: raft restores the first of the list.
+func TestMemorySnapshotsAreOrderedAsFilesAre(t *testing.T) {
+	for _, s := range []raft.SnapshotStore{&memorySnapshots{}, files(t)} {
+		var want string
+		for _, x := range []struct{ term, index uint64 }{{1, 9}, {3, 7}, {2, 8}, {3, 5}} {
+			sink, err := s.Create(1, x.index, x.term, raft.Configuration{}, 0, &raft.InmemTransport{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := sink.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if x.index == 7 {
+				want = sink.ID()
+			}
+		}
+		list, err := s.List()
+		if err != nil || list[0].ID != want {
+			t.Errorf("%T: the newest is %+v, %v", s, list[0], err)
+		}
+	}
+}
+
+func files(t *testing.T) raft.SnapshotStore {
+	t.Helper()
+	s, err := raft.NewFileSnapshotStore(t.TempDir(), snapshotsKept, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -18,21 +18,33 @@ type Logs struct{ g *Guard }
 // Logs returns the guarded log.
 func (g *Guard) Logs() *Logs { return &Logs{g} }
 
-// IsMonotonic tells whether the store below takes no gaps (raft-wal).
-func (l *Logs) IsMonotonic() bool {
-	m, ok := l.g.log.(raft.MonotonicLogStore)
-	return ok && m.IsMonotonic()
-}
+// IsMonotonic tells raft to empty the log when a snapshot is installed, whatever
+// the store below is. raft would keep the end of the log of one that takes gaps,
+// raft-boltdb, and that may have entries that were never committed: a later
+// leader would send them on as part of a log that is.
+func (*Logs) IsMonotonic() bool { return true }
 
 // FirstIndex returns the first index, 0 for an empty log.
-func (l *Logs) FirstIndex() (uint64, error) { return l.g.log.FirstIndex() }
+func (l *Logs) FirstIndex() (uint64, error) { return l.end("first", l.g.log.FirstIndex) }
 
 // LastIndex returns the last index, 0 for an empty log.
-func (l *Logs) LastIndex() (uint64, error) { return l.g.log.LastIndex() }
+func (l *Logs) LastIndex() (uint64, error) { return l.end("last", l.g.log.LastIndex) }
+
+// end reads the index of one of the log's ends; a log that cannot tell is fatal.
+func (l *Logs) end(which string, read func() (uint64, error)) (index uint64, err error) {
+	err = guarded(func() (err error) {
+		index, err = read()
+		return err
+	})
+	if err != nil {
+		return 0, l.g.fail(fmt.Errorf("%w: read the %s index: %w", ErrDamaged, which, err))
+	}
+	return index, nil
+}
 
 // GetLog reads an entry; a damaged one is fatal.
 func (l *Logs) GetLog(index uint64, e *raft.Log) error {
-	if err := l.g.log.GetLog(index, e); err != nil {
+	if err := guarded(func() error { return l.g.log.GetLog(index, e) }); err != nil {
 		if errors.Is(err, raft.ErrLogNotFound) {
 			return err
 		}
@@ -50,6 +62,15 @@ func (l *Logs) StoreLog(e *raft.Log) error { return l.StoreLogs([]*raft.Log{e}) 
 // StoreLogs seals the entries that are new and checks those that came from a
 // leader, then stores them.
 func (l *Logs) StoreLogs(entries []*raft.Log) error {
+	if err := l.Seal(entries); err != nil {
+		return err
+	}
+	return l.g.write("store log entries", func() error { return l.g.log.StoreLogs(entries) })
+}
+
+// Seal seals the entries that are new and checks those that are sealed. A
+// damaged one is fatal.
+func (l *Logs) Seal(entries []*raft.Log) error {
 	var s sealer
 	for _, e := range entries {
 		err := error(nil)
@@ -63,7 +84,7 @@ func (l *Logs) StoreLogs(entries []*raft.Log) error {
 			return l.g.fail(err)
 		}
 	}
-	return l.g.write("store log entries", func() error { return l.g.log.StoreLogs(entries) })
+	return nil
 }
 
 // DeleteRange deletes entries, both ends included.
@@ -87,10 +108,14 @@ func checkRecord(e *raft.Log) error {
 	if e.Type != raft.LogCommand {
 		return nil
 	}
-	if err := command.Check(e.Data); err != nil {
-		return fmt.Errorf("%w: entry %d of term %d: %w", ErrDamaged, e.Index, e.Term, err)
+	err := command.Check(e.Data)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, command.ErrUnknown): // whole, but not for this version
+		return fmt.Errorf("store: entry %d of term %d: %w", e.Index, e.Term, err)
 	}
-	return nil
+	return fmt.Errorf("%w: entry %d of term %d: %w", ErrDamaged, e.Index, e.Term, err)
 }
 
 // seal returns the checksum of e as its Extensions have it.

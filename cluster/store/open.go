@@ -3,8 +3,10 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -30,6 +32,15 @@ type Options struct {
 // store: opening an empty one beside it would forget acknowledged entries.
 var ErrOtherStore = errors.New("store: the data directory keeps its log in the other log_store")
 
+// HasNode tells whether dir holds what a node keeps.
+func HasNode(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, idFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // ReserveSize is a reserve that is enough to start with a full disk.
 const ReserveSize = 64 << 20
 
@@ -37,8 +48,19 @@ const ReserveSize = 64 << 20
 const lockTimeout = time.Second
 
 // Open opens or makes the stores in dir. It returns ErrOtherStore where dir
-// was used with the other kind.
+// was used with the other kind, ErrDamaged, and ErrWrite where the disk is full,
+// read-only or broken.
 func Open(dir string, o Options) (*Stores, error) {
+	s, err := openStores(dir, o)
+	for _, fault := range [...]syscall.Errno{syscall.ENOSPC, syscall.EROFS, syscall.EIO, syscall.EDQUOT} {
+		if errors.Is(err, fault) {
+			return nil, fmt.Errorf("%w: %w", ErrWrite, err)
+		}
+	}
+	return s, err
+}
+
+func openStores(dir string, o Options) (*Stores, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
@@ -85,8 +107,14 @@ func (s *Stores) open(o Options) error {
 
 func (s *Stores) openBolt() (*raftboltdb.BoltStore, error) {
 	path := filepath.Join(s.Dir, "raft.db")
-	bolt, err := openDatabase(path)
+	err := checkPages(path)
+	var bolt *raftboltdb.BoltStore
+	if err == nil {
+		bolt, err = openDatabase(path)
+	}
 	switch {
+	case errors.Is(err, ErrDamaged):
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	case errors.Is(err, bbolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open %s: another process uses this data directory: %w", path, err)
 	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrVersionMismatch), errors.Is(err, bbolterrors.ErrChecksum):
@@ -99,8 +127,7 @@ func (s *Stores) openBolt() (*raftboltdb.BoltStore, error) {
 }
 
 // openDatabase opens the file of bbolt, which walks through all its pages then,
-// and panics where they do not fit together. (Where a page is missing or of the
-// wrong kind it does so in a goroutine of its own, and the process ends.)
+// and panics where they do not fit together.
 func openDatabase(path string) (bolt *raftboltdb.BoltStore, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -133,8 +160,15 @@ func (s *Stores) useWAL(bolt *raftboltdb.BoltStore, log hclog.Logger) error {
 	if err := os.MkdirAll(s.walDir(), 0o700); err != nil {
 		return fmt.Errorf("make the log's directory: %w", err)
 	}
+	if err := checkPages(filepath.Join(s.walDir(), metadb.FileName)); err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
 	meta := &metadb.BoltMetaDB{} // the log leaves its own open when it is closed
-	w, err := wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")), wal.WithMetaStore(meta), wal.WithSegmentFiler(newSegments(s.walDir())))
+	var w *wal.WAL
+	err = guarded(func() (err error) {
+		w, err = wal.Open(s.walDir(), wal.WithLogger(log.Named("wal")), wal.WithMetaStore(meta), wal.WithSegmentFiler(newSegments(s.walDir())))
+		return err
+	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the log: %w", err), meta.Close())
 	}

@@ -2,8 +2,10 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -58,10 +60,15 @@ func (s *memorySnapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, er
 	return nil, nil, fmt.Errorf("store: no snapshot %q", id)
 }
 
+// keep adds a snapshot, in the order of raft's files: by term and index, then by
+// age.
 func (s *memorySnapshots) keep(k *memorySnapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kept = append([]*memorySnapshot{k}, s.kept...)
+	slices.SortStableFunc(s.kept, func(a, b *memorySnapshot) int {
+		return cmp.Or(cmp.Compare(b.meta.Term, a.meta.Term), cmp.Compare(b.meta.Index, a.meta.Index))
+	})
 	s.kept = s.kept[:min(len(s.kept), snapshotsKept)]
 }
 

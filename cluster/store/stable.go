@@ -27,7 +27,11 @@ func (s *Stable) Set(key, value []byte) error {
 
 // Get returns the value under key; raft knows a missing one by its error.
 func (s *Stable) Get(key []byte) ([]byte, error) {
-	sealed, err := s.g.stable.Get(key)
+	var sealed []byte
+	err := guarded(func() (err error) {
+		sealed, err = s.g.stable.Get(key)
+		return err
+	})
 	if err != nil {
 		return nil, s.missing(key, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/limitd/limitd/cluster/store"
 	"github.com/limitd/limitd/cmd/limitd/config"
 	"github.com/limitd/limitd/cmd/limitd/daemon"
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 	"github.com/urfave/cli/v2"
 )
 
@@ -25,14 +28,21 @@ func agentCommand(w world) *cli.Command {
 		Name: "agent", Usage: "run a node",
 		ArgsUsage: "[-config FILE|DIR]...",
 		Description: "A node for production:     limitd agent -config /etc/limitd\n" +
-			"A node to try things with: limitd agent -dev\n\n" +
+			"A node to try things with: limitd agent -dev\n" +
+			"A cluster to try things with: limitd agent -dev-cluster 3\n\n" +
 			"Flags win over LIMITD_ variables (--http-address: LIMITD_HTTP_ADDRESS), variables over files,\n" +
 			"later files over earlier ones. config.hcl.example documents every key.",
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "config", Usage: "`FILE` or folder of *.hcl files; may be repeated"},
 			&cli.BoolFlag{Name: "dev", Usage: "one node, in memory, on loopback; not for production"},
+			&cli.IntFlag{Name: "dev-cluster", DefaultText: "no cluster", Usage: "`N` nodes in this process, on loopback, with ports ten apart; what they know is lost on exit, unless there is a data-dir"},
 		}, keyFlags()...),
-		Action: func(c *cli.Context) error { return runAgent(c, w) },
+		Action: func(c *cli.Context) error {
+			if c.IsSet("dev-cluster") {
+				return runDevCluster(c, w)
+			}
+			return runAgent(c, w)
+		},
 	}
 }
 
@@ -41,9 +51,8 @@ func runAgent(c *cli.Context, w world) error {
 	if wrong, err := loaded.Report(w.stderr, 0); wrong || err != nil {
 		return silent(exitUsage)
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
-	defer signal.Stop(signals)
+	signals, done := stopSignals()
+	defer done()
 
 	logs := &gate{to: w.stderr, open: !c.Bool("dev")}
 	logger := newLogger(loaded.Config, logs)
@@ -53,10 +62,44 @@ func runAgent(c *cli.Context, w world) error {
 		return failf(startCode(err), "start the node: %v", err)
 	}
 	if c.Bool("dev") {
-		welcome(c.Context, w.stdout, node)
+		welcome(c.Context, w.stdout, node, loaded.Config.Prefect.Enabled)
 	}
 	logs.Open()
+	if !c.Bool("dev") { // a terminal that is closed ends what was only tried
+		defer reloadOnHangup(node)()
+	}
 	return serve(node, logger, signals)
+}
+
+// reloadOnHangup has the node read its certificates and keys again, and open its
+// audit log anew, at each SIGHUP, until done is called. The node logs what comes of it.
+func reloadOnHangup(node *daemon.Daemon) (done func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-hangups:
+				node.Reload()
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(stop)
+		<-ended
+	}
+}
+
+// stopSignals returns where the signals that stop an agent arrive, until done is called.
+func stopSignals() (signals <-chan os.Signal, done func()) {
+	arrive := make(chan os.Signal, 2)
+	signal.Notify(arrive, syscall.SIGTERM, os.Interrupt)
+	return arrive, func() { signal.Stop(arrive) }
 }
 
 func startNode(ctx context.Context, cfg config.Config, logger hclog.Logger, fatal func(error)) (*daemon.Daemon, error) {
@@ -70,24 +113,33 @@ func startNode(ctx context.Context, cfg config.Config, logger hclog.Logger, fata
 // startCode returns the exit code for a node that could not start: whoever
 // starts nodes again need not do so over damaged files.
 func startCode(err error) int {
-	if errors.Is(err, store.ErrDamaged) {
+	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrWrite) {
 		return exitFailStop
 	}
 	return exitError
 }
 
-// failStop returns what ends the process when the disk fails. There is no
-// orderly stop: what is in memory may be ahead of what is on disk, and must
-// answer nobody any more.
+// failStop returns what ends the process when the disk fails, or holds what only
+// a newer version can read. There is no orderly stop: what is in memory may be
+// ahead of what is on disk, and must answer nobody any more.
 func failStop(stderr io.Writer, logs *gate) func(error) {
 	return func(err error) {
+		code := exitFailStop
+		if errors.Is(err, limit.ErrNewer) || errors.Is(err, command.ErrUnknown) {
+			code = exitNewer
+		}
 		logs.Open()
-		os.Exit(report(stderr, failf(exitFailStop, "stopped: %v", err)))
+		os.Exit(report(stderr, failf(code, "stopped: %v", err)))
 	}
 }
 
+// closer is a node, or several.
+type closer interface {
+	Close(ctx context.Context) error
+}
+
 // serve waits for a signal and stops the node; a second signal ends it at once.
-func serve(node *daemon.Daemon, logger hclog.Logger, signals <-chan os.Signal) error {
+func serve(node closer, logger hclog.Logger, signals <-chan os.Signal) error {
 	s := <-signals
 	logger.Info("stopping; a second signal exits at once", "signal", s.String())
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
@@ -101,7 +153,7 @@ func serve(node *daemon.Daemon, logger hclog.Logger, signals <-chan os.Signal) e
 		select {
 		case err := <-done:
 			if err != nil {
-				return failf(exitError, "stop the node: %v", err)
+				return failf(exitError, "stop: %v", err)
 			}
 			logger.Info("stopped")
 			return nil
@@ -124,41 +176,53 @@ func drained(signals <-chan os.Signal) <-chan os.Signal {
 	return signals
 }
 
-func newLogger(c config.Config, out io.Writer) hclog.Logger {
-	return hclog.New(&hclog.LoggerOptions{
+func newLogger(c config.Config, out io.Writer) hclog.Logger { return hclog.New(logOptions(c, out)) }
+
+func logOptions(c config.Config, out io.Writer) *hclog.LoggerOptions {
+	return &hclog.LoggerOptions{
 		Name: "limitd", Output: out,
 		Level: hclog.LevelFromString(c.Log.Level), JSONFormat: c.Log.Format == "json",
-	})
+	}
 }
 
 // readyTime is how long the banner waits for a node to elect itself.
 const readyTime = 5 * time.Second
 
 // welcome prints the banner once the commands in it would work.
-func welcome(ctx context.Context, w io.Writer, node *daemon.Daemon) {
+func welcome(ctx context.Context, w io.Writer, node *daemon.Daemon, prefect bool) {
+	awaitReady(ctx, w, node)
+	banner(w, node, prefect)
+}
+
+// awaitReady waits until a node, or several, can serve; after readyTime it says why not.
+func awaitReady(ctx context.Context, w io.Writer, node interface{ WaitReady(context.Context) error }) {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	if err := node.WaitReady(ctx); err != nil {
 		fmt.Fprintf(w, "==> %v\n", err)
 	}
-	banner(w, node)
 }
 
 // banner tells a newcomer what runs, and three commands to go on with.
-func banner(w io.Writer, node *daemon.Daemon) {
-	api := "http://" + node.HTTPAddress()
-	flag := ""
-	if node.HTTPAddress() != defaultAddress {
-		flag = " --address " + node.HTTPAddress()
-	}
+func banner(w io.Writer, node *daemon.Daemon, prefect bool) {
+	api := node.URL()
 	fmt.Fprintf(w, `==> limitd %s, dev mode: one node, in memory. State is lost on exit. Not for production.
       Node: %s
        API: %s
    Metrics: %s/metrics
-==> Try, in another terminal (limitd stands for "go run ./cmd/limitd" until it is installed):
-      limitd limit create gpu --slots 2%s
-      curl -s %s/v1/acquire -H 'Content-Type: application/json' -d '{"limits":[{"name":"gpu"}],"owner":{"name":"me"}}'
-      limitd limit list%s
+`, version(), node.Name(), api, api)
+	if prefect {
+		fmt.Fprintf(w, "   Prefect: PREFECT_API_URL=%s/api\n", api)
+	}
+	fmt.Fprintln(w, tryHere)
+	if api != "http://"+defaultAddress {
+		fmt.Fprintf(w, "      export LIMITD_ADDR=%s\n", strings.TrimPrefix(api, "http://"))
+	}
+	fmt.Fprint(w, `      limitd limit create gpu --slots 2
+      limitd exec gpu -- sleep 30
+      limitd top
 ==> Logs:
-`, version(), node.Name(), api, api, flag, api, flag)
+`)
 }
+
+const tryHere = `==> Try, in another terminal (limitd stands for "go run ./cmd/limitd" until it is installed):`

@@ -10,9 +10,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/limitd/limitd/client"
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
 )
@@ -30,29 +33,89 @@ const maxAnswer = 64 << 20
 // api talks to the nodes that a command line names. It asks one node after the
 // other under one idempotency key, so that a call has one effect.
 type api struct {
-	bases   []string // http://host:port
+	bases   []string // http://host:port, or https
 	token   string
 	timeout time.Duration // of a whole call
+	stale   bool          // read what a node has at hand; it may lag, and says how far
 	client  *http.Client
+	unfit   error // what is wrong with the files of https
+
+	header http.Header // of the last answer
+}
+
+// oldAge is how old an answer may be without being called old.
+const oldAge = time.Second
+
+// source tells who answered last, and whether the answer is old.
+func (a *api) source() string {
+	text := "from " + a.header.Get(wire.HeaderNode)
+	age, err := time.ParseDuration(a.header.Get(wire.HeaderAge))
+	if err != nil || age < oldAge {
+		return text
+	}
+	return fmt.Sprintf("%s, %v old: it has no contact with a leader", text, age.Round(100*time.Millisecond))
 }
 
 // apiFlags are the flags of every command that talks to a node.
 func apiFlags(more ...cli.Flag) []cli.Flag {
-	return append(more,
-		&cli.StringFlag{Name: "address", Usage: "`ADDRESSES` of nodes, separated by commas [$LIMITD_ADDR] (default " + defaultAddress + ")"},
-		&cli.StringFlag{Name: "token", Usage: "`TOKEN` to authenticate with [$LIMITD_TOKEN]"},
-		&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how long to try"},
-		outputFlag(),
-	)
+	timeout := &cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how long to try"}
+	return slices.Concat(more, nodeFlags(), []cli.Flag{timeout}, outputFlags())
+}
+
+// nodeFlags say where the nodes are, and who asks.
+func nodeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "address", Category: "Node", Usage: "`ADDRESSES` of nodes, separated by commas [$LIMITD_ADDR] (default " + defaultAddress + ")"},
+		&cli.StringFlag{Name: "ca-cert", Category: "Node", Usage: "`FILE` of the authority that the nodes' certificates come from; addresses without a scheme mean https then [$LIMITD_CACERT]"},
+		&cli.StringFlag{Name: "client-cert", Category: "Node", Usage: "`FILE` of the certificate to show to nodes [$LIMITD_CLIENT_CERT]"},
+		&cli.StringFlag{Name: "client-key", Category: "Node", Usage: "`FILE` of the key of --client-cert [$LIMITD_CLIENT_KEY]"},
+		&cli.StringFlag{Name: "token", Category: "Node", Usage: "`TOKEN` to authenticate with; others see it among the processes: better --token-file, or [$LIMITD_TOKEN]"},
+		&cli.StringFlag{Name: "token-file", Category: "Node", Usage: "`FILE` that holds the token", Action: readTokenFile},
+	}
 }
 
 func newAPI(c *cli.Context, w world) *api {
-	return &api{
-		bases:   bases(setting(c, w, "address", "LIMITD_ADDR", defaultAddress)),
-		token:   setting(c, w, "token", "LIMITD_TOKEN", ""),
-		timeout: c.Duration("timeout"),
-		client:  &http.Client{},
+	given := clientConfig(c, w)
+	a := &api{bases: given.Addresses, token: given.Token, timeout: c.Duration("timeout")}
+	a.client, a.unfit = newHTTPClient(given)
+	return a
+}
+
+// clientConfig returns what flags and variables say of the nodes, and of who asks.
+func clientConfig(c *cli.Context, w world) client.Config {
+	given := client.Config{
+		Token:      setting(c, w, "token", "LIMITD_TOKEN", ""),
+		CACert:     setting(c, w, "ca-cert", "LIMITD_CACERT", ""),
+		ClientCert: setting(c, w, "client-cert", "LIMITD_CLIENT_CERT", ""),
+		ClientKey:  setting(c, w, "client-key", "LIMITD_CLIENT_KEY", ""),
 	}
+	given.Addresses = bases(setting(c, w, "address", "LIMITD_ADDR", defaultAddress), schemeOf(given))
+	return given
+}
+
+// schemeOf is that of addresses that have none.
+func schemeOf(c client.Config) string {
+	if c.CACert != "" || c.ClientCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// newHTTPClient returns a client that believes, and shows, what c says. With an
+// error it is one that does neither.
+func newHTTPClient(c client.Config) (*http.Client, error) {
+	config, err := c.TLS()
+	if err != nil {
+		return &http.Client{}, clientFailure(err)
+	}
+	if config == nil {
+		return &http.Client{}, nil
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = config
+	transport.Protocols = new(http.Protocols) // of HTTP/2 net/http does not tell why a node hung up
+	transport.Protocols.SetHTTP1(true)
+	return &http.Client{Transport: transport}, nil
 }
 
 // setting returns a flag's value, or the variable's, or the default.
@@ -66,8 +129,8 @@ func setting(c *cli.Context, w world, flag, variable, otherwise string) string {
 	return otherwise
 }
 
-// bases reads a comma-separated list of URLs; a bare host:port means http.
-func bases(list string) []string {
+// bases reads a comma-separated list of URLs; a bare host:port gets the scheme.
+func bases(list, scheme string) []string {
 	var all []string
 	for _, one := range strings.Split(list, ",") {
 		one = strings.TrimRight(strings.TrimSpace(one), "/")
@@ -75,11 +138,31 @@ func bases(list string) []string {
 			continue
 		}
 		if !strings.Contains(one, "://") {
-			one = "http://" + one
+			one = scheme + "://" + one
 		}
 		all = append(all, one)
 	}
 	return all
+}
+
+// scheme is the one by which the nodes are called.
+func (a *api) scheme() string {
+	scheme, _, _ := strings.Cut(a.bases[0], "://")
+	return scheme
+}
+
+// checkBases tells what is wrong with the addresses of nodes.
+func checkBases(bases []string) error {
+	if len(bases) == 0 {
+		return failf(exitUsage, "no address of a node is given")
+	}
+	for _, base := range bases {
+		u, err := url.Parse(base)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return failf(exitUsage, "%q is no address of a node: write host:port, or a URL such as http://%s", base, defaultAddress)
+		}
+	}
+	return nil
 }
 
 // call sends one request, in as JSON where it is not nil, and returns the
@@ -92,25 +175,37 @@ func (a *api) call(ctx context.Context, method, path string, in any) (json.RawMe
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 	}
-	if len(a.bases) == 0 {
-		return nil, failf(exitUsage, "no address of a node is given")
+	if err := errors.Join(a.unfit, checkBases(a.bases)); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout+graceTime)
 	defer cancel()
 	key, end := rand.Text(), time.Now().Add(a.timeout)
 	var failed error
-	for _, base := range a.bases {
+	for i, base := range a.bases {
 		left := time.Until(end)
 		if failed != nil && left < time.Millisecond {
 			break
 		}
-		answer, err := a.try(ctx, method, base+path, key, max(left, time.Millisecond), body)
+		answer, err := a.try(ctx, method, base+a.fresh(method, path), key, max(left, time.Millisecond), body)
 		if err == nil || !anotherNode(err) {
+			a.bases = slices.Concat(a.bases[i:], a.bases[:i]) // who answers is asked first from now on
 			return answer, failureOf(err, base)
 		}
 		failed = errors.Join(failed, failureOf(err, base))
 	}
 	return nil, failed
+}
+
+// fresh adds to the path of a read how fresh the answer has to be.
+func (a *api) fresh(method, path string) string {
+	if !a.stale || method != http.MethodGet {
+		return path
+	}
+	if strings.Contains(path, "?") {
+		return path + "&consistency=stale"
+	}
+	return path + "?consistency=stale"
 }
 
 // anotherNode tells whether another node may know better.
@@ -140,6 +235,7 @@ func (a *api) try(ctx context.Context, method, url, key string, left time.Durati
 		return nil, err
 	}
 	defer response.Body.Close()
+	a.header = response.Header
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, err
@@ -156,8 +252,16 @@ func problemOf(response *http.Response, answer []byte) error {
 	if err := json.Unmarshal(answer, &p); err == nil && p.Code != "" {
 		return &p
 	}
+	if wire.SpeaksTLS(response.StatusCode, answer) {
+		return errWantsTLS
+	}
 	return wire.NewProblem(wire.CodeInternal, fmt.Sprintf("%s did not answer as limitd does: %s", response.Request.URL.Host, response.Status))
 }
+
+// errWantsTLS says that a node was called by http, and speaks https.
+var errWantsTLS = errors.New("it speaks https, and was called by http")
+
+const hintWantsTLS = "Write https:// before the address, and name its authority: --ca-cert FILE, or LIMITD_CACERT."
 
 // failureOf turns what went wrong at a node into what people read.
 func failureOf(err error, base string) error {
@@ -166,20 +270,36 @@ func failureOf(err error, base string) error {
 	}
 	var p *wire.Problem
 	if errors.As(err, &p) {
-		f := failf(exitCode(p.Code), "%s", p.Detail)
-		if len(p.Errors) > 1 { // the detail tells the first of them
-			f.text = fmt.Sprintf("%d things are wrong with the request", len(p.Errors))
-			for _, e := range p.Errors {
-				f.text += fmt.Sprintf("\n  %s: %s", e.Field, e.Detail)
-			}
-		}
-		if f.hint = p.Hint; p.Effect == wire.EffectUnknown {
-			f.hint = strings.TrimSpace(f.hint + " It may have happened: look before you repeat it.")
-		}
-		return f
+		return problemFailure(p)
 	}
 	f := failf(exitNoLeader, "no answer from %s: %v", base, reason(err))
-	f.hint = "Is a node running there? 'limitd agent -dev' starts one; --address or LIMITD_ADDR names others."
+	f.hint = hintNoNode
+	if e := client.Untrusted(err); e != nil {
+		f.text, f.hint = fmt.Sprintf("no answer from %s: %s", base, e.Detail), e.Hint
+	}
+	if errors.Is(err, errWantsTLS) {
+		f.hint = hintWantsTLS
+	}
+	return f
+}
+
+const hintNoNode = "Is a node running there? 'limitd agent -dev' starts one; --address or LIMITD_ADDR names others."
+
+// problemFailure turns a problem into what people read.
+func problemFailure(p *wire.Problem) *failure {
+	f := failf(exitCode(p.Code), "%s", p.Detail)
+	if len(p.Errors) > 1 { // the detail tells the first of them
+		f.text = fmt.Sprintf("%d things are wrong with the request", len(p.Errors))
+		for _, e := range p.Errors {
+			f.text += fmt.Sprintf("\n  %s: %s", e.Field, e.Detail)
+		}
+	}
+	if f.hint = p.Hint; len(p.Similar) > 0 && len(p.Errors) <= 1 {
+		f.suggest(p)
+	}
+	if p.Effect == wire.EffectUnknown {
+		f.hint = strings.TrimSpace(f.hint + " It may have happened: look before you repeat it.")
+	}
 	return f
 }
 
@@ -198,17 +318,20 @@ func reason(err error) error {
 // exitCode maps the API's codes to those of the command line.
 func exitCode(c wire.Code) int {
 	switch c {
-	case wire.CodeLimitNotFound, wire.CodeLeaseNotFound, wire.CodeAcquireNotFound, wire.CodeNodeNotFound, wire.CodeRouteNotFound:
+	case wire.CodeInvalidRequest:
+		return exitUsage
+	case wire.CodeLimitNotFound, wire.CodeLeaseNotFound, wire.CodeAcquireNotFound, wire.CodeNodeNotFound, wire.CodeRouteNotFound,
+		wire.CodeTokenNotFound, wire.CodePolicyNotFound:
 		return exitNotFound
 	case wire.CodeDenied:
 		return exitDenied
 	case wire.CodeWaitExpired:
 		return exitTimedOut
-	case wire.CodeNoLeader, wire.CodeShuttingDown, wire.CodeOutcomeUnknown:
+	case wire.CodeNoLeader, wire.CodeShuttingDown, wire.CodeOutcomeUnknown, client.ErrUnreachable, client.ErrNotLimitd, client.ErrUntrusted:
 		return exitNoLeader
 	case wire.CodeUnauthenticated, wire.CodePermissionDenied:
 		return exitPermission
-	case wire.CodeLeaseEnded:
+	case wire.CodeLeaseEnded, client.ErrLeaseLost:
 		return exitLeaseLost
 	}
 	return exitError

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/limitd/limitd/fsm/limit"
@@ -11,27 +13,42 @@ import (
 // newApp builds the whole command tree.
 func newApp(w world) *cli.App {
 	app := &cli.App{
-		Name:            "limitd",
-		Usage:           "exact concurrency and rate limits for a cluster",
-		HideVersion:     true,
-		HideHelpCommand: true,
-		Writer:          w.stdout,
-		ErrWriter:       w.stderr,
-		Description:     exitCodesHelp,
+		Name:        "limitd",
+		Usage:       "exact concurrency and rate limits for a cluster",
+		HideVersion: true,
+		HideHelp:    true, // there is a flag of our own
+		Flags:       []cli.Flag{helpFlag()},
+		Writer:      w.stdout,
+		ErrWriter:   w.stderr,
+		Description: exitCodesHelp,
 		// run reports errors and turns them into exit codes, in one place.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			agentCommand(w),
 			validateCommand(w),
+			configCommand(w),
 			limitCommand(w),
+			holdersCommand(w),
+			queueCommand(w),
+			explainCommand(w),
+			leaseCommand(w),
+			topCommand(w),
+			execCommand(w),
+			guardCommand(w),
 			membersCommand(w),
 			leaveCommand(w),
+			snapshotCommand(w),
+			operatorCommand(w),
+			aclCommand(w),
+			importCommand(w),
 			benchCommand(w),
+			tlsCommand(w),
+			keygenCommand(w),
 			versionCommand(w),
 			completionCommand(w),
 		},
 	}
-	app.Commands = append(app.Commands, completeCommand(w, app))
+	app.Commands = append(app.Commands, completeCommand(w, app), docsCommand(w, app))
 	app.Action = groupAction("limitd", app.Commands)
 	app.OnUsageError = usageError
 	mend(app.Name, app.Commands)
@@ -40,21 +57,34 @@ func newApp(w world) *cli.App {
 
 const exitCodesHelp = `Exit codes: 0 ok; 1 error; 2 usage; 3 not found; 4 denied, no slot; 5 timed out
 waiting; 6 no leader or unreachable; 7 permission; 8 lease lost. The agent: 0 clean,
-1 error, 2 bad configuration, 75 stopped because its disk failed.`
+1 error, 2 bad configuration, 75 stopped because its disk failed, 76 its data is of a
+newer version.`
 
 // mend gives every command what urfave/cli lacks: errors in two lines on stderr
-// instead of a page of help on stdout, an answer to unknown subcommands, and no
-// hidden "help" subcommand that would shadow a limit of that name.
+// instead of a page of help on stdout, an answer to unknown subcommands, no hidden
+// "help" subcommand that would shadow a limit of that name, and a help flag of its
+// own in place of a global one, which command trees side by side would share.
 func mend(path string, commands []*cli.Command) {
 	for _, c := range commands {
 		full := path + " " + c.Name
-		c.OnUsageError = usageError
-		c.HideHelpCommand = true
+		if c.OnUsageError == nil {
+			c.OnUsageError = usageError
+		}
+		c.HideHelp, c.Flags = true, append(slices.Clip(c.Flags), helpFlag())
+		for _, f := range c.Flags {
+			if off, ok := f.(*cli.BoolFlag); ok {
+				off.DisableDefaultText = off.DefaultText == "" // that it is off is no news
+			}
+		}
 		if len(c.Subcommands) > 0 {
 			c.Action = groupAction(full, c.Subcommands)
 			mend(full, c.Subcommands)
 		}
 	}
+}
+
+func helpFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show help", DisableDefaultText: true}
 }
 
 // usageError answers a flag that does not exist, or a value that it does not take.
@@ -73,7 +103,23 @@ func usageError(c *cli.Context, err error, _ bool) error {
 			known = append(known, "--"+f.Names()[0])
 		}
 	}
-	return usagef(commandPath(c), "unknown flag %s.%s", name, didYouMean(name, known))
+	near := didYouMean(name, known)
+	if near == "" && len(c.App.Commands) > 0 && hasFlag(c.App.Commands, name[2:]) && !isLeaf(c) {
+		near = " It stands behind a command that has it: limitd COMMAND " + name
+	}
+	return usagef(commandPath(c), "unknown flag %s.%s", name, near)
+}
+
+// isLeaf tells whether the command is one that does something.
+func isLeaf(c *cli.Context) bool {
+	return c.Command != nil && c.Command.Action != nil && len(c.Command.Subcommands) == 0
+}
+
+// hasFlag tells whether one of the commands, or of those below them, has the flag.
+func hasFlag(commands []*cli.Command, name string) bool {
+	return slices.ContainsFunc(commands, func(c *cli.Command) bool {
+		return slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) }) || hasFlag(c.Subcommands, name)
+	})
 }
 
 func commandPath(c *cli.Context) string {
@@ -94,9 +140,33 @@ func groupAction(path string, children []*cli.Command) cli.ActionFunc {
 			return cli.ShowSubcommandHelp(c)
 		}
 		name := c.Args().First()
-		f := usagef(path, "unknown command %q for %q.%s", name, path, didYouMean(name, visible(children)))
-		return f
+		hint := didYouMean(name, visible(children))
+		if by := doneBy(name); path == "limitd" && by != "" {
+			hint = meant(by)
+		}
+		return usagef(path, "unknown command %q for %q.%s", name, path, hint)
 	}
+}
+
+// doneBy names the command that does what people expect of a word, or "".
+func doneBy(word string) string {
+	switch word {
+	case "acquire", "lock", "run", "with":
+		return "limitd exec LIMIT -- COMMAND"
+	case "release", "unlock":
+		return "limitd lease release"
+	case "create", "list", "get", "delete":
+		return "limitd limit " + word
+	case "leases":
+		return "limitd lease list"
+	case "status", "nodes":
+		return "limitd members"
+	case "server", "start":
+		return "limitd agent"
+	case "backup", "restore":
+		return "limitd snapshot"
+	}
+	return ""
 }
 
 func visible(commands []*cli.Command) []string {
@@ -120,5 +190,14 @@ func didYouMean(word string, candidates []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf(" Did you mean %q?", best)
+	return meant(best)
+}
+
+// meant returns ` Did you mean "x"?`.
+func meant(names ...string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = strconv.Quote(name)
+	}
+	return fmt.Sprintf(" Did you mean %s?", strings.Join(quoted, " or "))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -55,20 +56,18 @@ func holdFlag(d time.Duration) cli.Flag {
 func benchMode(w world, mode bench.Mode, usage string, flags ...cli.Flag) *cli.Command {
 	return &cli.Command{
 		Name: string(mode), Usage: usage,
-		Flags: append(flags,
-			&cli.StringFlag{Name: "address", Usage: "`ADDRESSES` of nodes, separated by commas [$LIMITD_ADDR] (default " + defaultAddress + ")"},
-			&cli.StringFlag{Name: "token", Usage: "`TOKEN` to authenticate with [$LIMITD_TOKEN]"},
-			outputFlag()),
+		Flags:  slices.Concat(flags, nodeFlags(), outputFlags()),
 		Action: func(c *cli.Context) error { return runBench(c, w, mode) },
 	}
 }
 
 // benchOptions reads what the mode has flags for.
 func benchOptions(c *cli.Context, w world, mode bench.Mode) bench.Options {
+	given := clientConfig(c, w)
 	o := bench.Options{
 		Mode:        mode,
-		Bases:       bases(setting(c, w, "address", "LIMITD_ADDR", defaultAddress)),
-		Token:       setting(c, w, "token", "LIMITD_TOKEN", ""),
+		Bases:       given.Addresses,
+		Token:       given.Token,
 		Connections: c.Int("connections"), Duration: c.Duration("duration"), Rate: c.Float64("rate"),
 		Limits: 1, Slots: c.Int64("slots"), Decay: c.Int64("decay"), Hold: c.Duration("hold"),
 	}
@@ -90,6 +89,9 @@ func runBench(c *cli.Context, w world, mode bench.Mode) error {
 		return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
 	}
 	o := benchOptions(c, w, mode)
+	if o.TLS, err = clientConfig(c, w).TLS(); err != nil {
+		return clientFailure(err)
+	}
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	report, err := bench.Run(ctx, o)
@@ -113,8 +115,6 @@ func runBench(c *cli.Context, w world, mode bench.Mode) error {
 }
 
 func writeReport(p printer, report *bench.Report) error {
-	if p.json {
-		return p.object(report)
-	}
-	return report.Write(p.out)
+	it := item{name: string(report.Mode), value: report, json: report}
+	return p.show(single(it, func() error { return report.Write(p.out) }))
 }

@@ -2,136 +2,210 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/limitd/limitd/cmd/limitd/config"
+	"github.com/limitd/limitd/cmd/limitd/top"
+	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
 )
 
-// completer lists what may stand as an argument of a command.
-type completer func() []string
-
-// completers finds a command's completer by the command's path; filled by what
-// the tree says in Metadata-free form: only the limit commands take names.
-func completers(w world) map[string]completer {
-	names := func() []string { return limitNames(w) }
-	byPath := map[string]completer{"completion": func() []string { return []string{"bash", "zsh", "fish"} }}
-	for _, verb := range []string{"get", "update", "delete", "enable", "disable", "reset"} {
-		byPath["limit "+verb] = names
-	}
-	return byPath
-}
-
-// completeCommand is what the shells' scripts call: it gets the words of the
-// line, the last one being typed, and prints candidates, one a line, with a
-// description behind a tab where there is one.
+// completeCommand is what the shells' scripts call: with the name of the shell
+// and the words of the line, the last one being typed. It prints candidates, one
+// a line. Where there are none, exit code 0 means that the shell may offer files.
 func completeCommand(w world, app *cli.App) *cli.Command {
 	return &cli.Command{
 		Name: "__complete", Hidden: true, SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
-			for _, line := range candidates(app.Commands, c.Args().Slice(), completers(w)) {
-				fmt.Fprintln(w.stdout, line)
+			shell, known := shells()[c.Args().First()]
+			if !known {
+				return usagef("limitd completion", "there is no completion for the shell %q", c.Args().First())
+			}
+			words := shell.words(c.Args().Tail())
+			l := readLine(app, words)
+			found := l.candidates(func() []candidate { return limitNames(w, l.flags["address"], l.flags["token"]) })
+			for _, one := range found {
+				fmt.Fprintln(w.stdout, shell.line(one, l))
+			}
+			if len(found) == 0 && !l.takesFile() {
+				return silent(exitNotFound)
 			}
 			return nil
 		},
 	}
 }
 
-func candidates(commands []*cli.Command, words []string, complete map[string]completer) []string {
-	if len(words) == 0 {
-		words = []string{""}
-	}
-	typed, before := words[len(words)-1], words[:len(words)-1]
-	var flags []cli.Flag
-	var path []string
-	for _, word := range before {
-		if command := find(commands, word); command != nil {
-			commands, flags, path = command.Subcommands, command.Flags, append(path, command.Name)
-		}
-	}
-	if len(before) > 0 && strings.HasPrefix(before[len(before)-1], "-") && takesValue(flags, before[len(before)-1]) {
-		return nil // a flag's value: the shell offers files
-	}
-	if strings.HasPrefix(typed, "-") {
-		return flagCandidates(flags, typed)
-	}
-	list := commandCandidates(commands, typed)
-	if arguments := complete[strings.Join(path, " ")]; arguments != nil {
-		for _, a := range arguments() {
-			if strings.HasPrefix(a, typed) {
-				list = append(list, a)
-			}
-		}
-	}
-	return list
+// candidate is a word that may stand where the cursor is.
+type candidate struct {
+	word  string
+	about string // one line; may be empty
 }
 
-func commandCandidates(commands []*cli.Command, typed string) []string {
-	var list []string
+// line is a command line that is being typed.
+type line struct {
+	typed    string // the word at the cursor, or of --flag=value the value
+	before   string // of --flag=value what stands before the value
+	command  *cli.Command
+	path     string         // of the command: "limit get"
+	commands []*cli.Command // that may stand here
+	flags    map[string]string
+	args     []string
+	open     string // the flag whose value is typed; "": none
+	behind   bool   // a "--"
+}
+
+// readLine reads what stands before the cursor.
+func readLine(app *cli.App, words []string) *line {
+	l := &line{commands: app.Commands, flags: map[string]string{}}
+	if len(words) > 0 {
+		l.typed = words[len(words)-1]
+		words = words[:len(words)-1]
+	}
+	for _, word := range words {
+		l.read(word)
+	}
+	if name, value, ok := strings.Cut(l.typed, "="); ok && strings.HasPrefix(l.typed, "-") && l.open == "" {
+		l.open, l.before, l.typed = strings.TrimLeft(name, "-"), name+"=", value
+	}
+	return l
+}
+
+func (l *line) read(word string) {
+	switch {
+	case l.behind:
+	case l.open != "":
+		l.flags[l.open], l.open = word, ""
+	case word == "--":
+		l.behind = true
+	case strings.HasPrefix(word, "-"):
+		name, value, given := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		if l.flags[name] = value; !given && l.command != nil && takesValue(l.command.Flags, word) {
+			l.open = name
+		}
+	default:
+		l.descend(word)
+	}
+}
+
+// descend takes a word that is a command or an argument.
+func (l *line) descend(word string) {
+	next := find(l.commands, word)
+	if next == nil {
+		l.args = append(l.args, word)
+		return
+	}
+	l.command, l.commands = next, next.Subcommands
+	l.path = strings.TrimSpace(l.path + " " + next.Name)
+}
+
+// candidates returns what may stand at the cursor. names asks for the limits
+// that there are.
+func (l *line) candidates(names func() []candidate) []candidate {
+	var all []candidate
+	switch {
+	case l.behind:
+		return nil
+	case l.open != "":
+		all = l.values(names)
+	case strings.HasPrefix(l.typed, "-"):
+		all = l.flagNames()
+	case len(l.commands) > 0:
+		all = commandNames(l.commands)
+	default:
+		all = l.arguments(names)
+	}
+	return slices.DeleteFunc(all, func(c candidate) bool {
+		done := c.word == l.typed && strings.HasSuffix(c.word, "=")
+		return done || !strings.HasPrefix(c.word, l.typed)
+	})
+}
+
+// takesFile tells whether the name of a file may stand at the cursor.
+func (l *line) takesFile() bool {
+	switch {
+	case l.behind:
+		return true
+	case l.open != "":
+		return slices.Contains([]string{"config", "data-dir", "audit-path", "snapshot-directory", "token-file", "to"}, l.open)
+	}
+	return l.command != nil && strings.Contains(l.command.ArgsUsage, "FILE") && !strings.HasPrefix(l.typed, "-")
+}
+
+func commandNames(commands []*cli.Command) []candidate {
+	var all []candidate
 	for _, c := range commands {
-		if !c.Hidden && strings.HasPrefix(c.Name, typed) {
-			list = append(list, c.Name+"\t"+c.Usage)
+		if !c.Hidden {
+			all = append(all, candidate{c.Name, c.Usage})
 		}
 	}
-	return list
+	return all
 }
 
-func flagCandidates(flags []cli.Flag, typed string) []string {
-	var list []string
-	for _, f := range flags {
-		name := "--" + f.Names()[0]
-		usage := ""
+// flagNames returns the command's flags. With one dash typed they have one.
+func (l *line) flagNames() []candidate {
+	dashes := "--"
+	if len(l.typed) > 1 && l.typed[1] != '-' {
+		dashes = "-"
+	}
+	var all []candidate
+	if l.command == nil {
+		return nil
+	}
+	for _, f := range l.command.Flags {
+		c := candidate{word: dashes + f.Names()[0]}
 		if documented, ok := f.(cli.DocGenerationFlag); ok {
-			usage = "\t" + documented.GetUsage()
+			c.about = strings.ReplaceAll(documented.GetUsage(), "`", "")
 		}
-		if strings.HasPrefix(name, "--"+strings.TrimLeft(typed, "-")) {
-			list = append(list, name+usage)
+		all = append(all, c)
+	}
+	return all
+}
+
+// arguments returns what may be an argument: names of limits, where the
+// command's usage begins with NAME and says nothing that makes it a new one.
+func (l *line) arguments(names func() []candidate) []candidate {
+	usage := ""
+	if l.command != nil {
+		usage = l.command.ArgsUsage
+	}
+	several := strings.Contains(usage, "...")
+	switch {
+	case l.path == "completion" && len(l.args) == 0:
+		return words("bash", "zsh", "fish")
+	case !strings.HasPrefix(usage, "NAME") || l.path == "limit create" || len(l.args) > 0 && !several:
+		return nil
+	}
+	return slices.DeleteFunc(names(), func(c candidate) bool { return slices.Contains(l.args, c.word) })
+}
+
+// values returns what may be the value of the flag that is open.
+func (l *line) values(names func() []candidate) []candidate {
+	switch l.open {
+	case "limit", "rate-limit":
+		return names()
+	case "sort":
+		return words(top.Orders()...)
+	case "missing":
+		return words(wire.MissingError, wire.MissingSkip, wire.MissingCreate)
+	case "output", "o":
+		if l.path == "config show" {
+			return words("hcl", formatJSON)
+		}
+		return words(formatTable, formatJSON, formatLines, formatName, formatTemplate+"=")
+	}
+	for _, k := range config.Keys() {
+		if k.Flag() == l.open {
+			return words(config.Words(k.Name)...)
 		}
 	}
-	return list
+	return nil
 }
 
-func completionCommand(w world) *cli.Command {
-	return &cli.Command{
-		Name: "completion", Usage: "print a shell's completion script", ArgsUsage: "bash|zsh|fish",
-		Description: "For this session: source <(limitd completion bash). For all: write it where your shell looks for completions.",
-		Action: func(c *cli.Context) error {
-			script, ok := completionScripts()[c.Args().First()]
-			if !ok || c.NArg() != 1 {
-				return usagef("limitd completion", "name one shell: bash, zsh or fish")
-			}
-			_, err := fmt.Fprint(w.stdout, script)
-			return err
-		},
+func words(list ...string) []candidate {
+	var all []candidate
+	for _, word := range list {
+		all = append(all, candidate{word: word})
 	}
+	return all
 }
-
-func completionScripts() map[string]string {
-	return map[string]string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
-}
-
-const bashCompletion = `# bash completion for limitd
-_limitd() {
-    local IFS=$'\n'
-    COMPREPLY=($(limitd __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1))
-}
-complete -o default -F _limitd limitd
-`
-
-const zshCompletion = `#compdef limitd
-_limitd() {
-    local -a lines
-    lines=("${(@f)$(limitd __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-    lines=("${(@)lines//:/\\:}")
-    lines=("${(@)lines/$'\t'/:}")
-    if (( ${#lines} )) && [[ -n ${lines[1]} ]]; then _describe limitd lines; else _files; fi
-}
-compdef _limitd limitd
-`
-
-const fishCompletion = `# fish completion for limitd
-function __limitd_complete
-    set -l words (commandline -opc) (commandline -ct)
-    limitd __complete $words[2..-1] 2>/dev/null
-end
-complete -c limitd -f -n 'count (__limitd_complete) >/dev/null' -a '(__limitd_complete)'
-`

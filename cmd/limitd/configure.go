@@ -26,30 +26,44 @@ func keyFlags() []cli.Flag {
 
 // loadConfig reads the configuration that a command line names.
 func loadConfig(c *cli.Context, w world) *config.Loaded {
+	return config.Load(baseConfig(c), config.Sources{
+		Paths:  append(c.StringSlice("config"), c.Args().Slice()...),
+		Lookup: w.lookup, Environ: w.environ,
+		Flags: givenKeys(c),
+	})
+}
+
+// givenKeys returns what the flags of keyFlags were given, by key.
+func givenKeys(c *cli.Context) map[string]string {
 	given := map[string]string{}
 	for _, k := range config.Keys() {
 		if c.IsSet(k.Flag()) {
 			given[k.Name] = fmt.Sprint(c.Value(k.Flag()))
 		}
 	}
-	return config.Load(baseConfig(c), config.Sources{
-		Paths:  append(c.StringSlice("config"), c.Args().Slice()...),
-		Lookup: w.lookup,
-		Flags:  given,
-	})
+	return given
 }
 
 // baseConfig returns what counts where nothing is said.
 func baseConfig(c *cli.Context) config.Config {
+	if n := c.Int("dev-cluster"); n > 0 {
+		return config.DevCluster(n)
+	}
 	if c.Bool("dev") {
 		return config.Dev()
 	}
+	return config.Default(hostname())
+}
+
+// hostname returns the first part of the host's name; "" where it has none:
+// then a name has to be given, and Validate says so.
+func hostname() string {
 	host, err := os.Hostname()
 	if err != nil {
-		host = "" // then a name has to be given, and Validate says so
+		return ""
 	}
 	host, _, _ = strings.Cut(host, ".")
-	return config.Default(host)
+	return host
 }
 
 func validateCommand(w world) *cli.Command {

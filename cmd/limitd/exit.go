@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/limitd/limitd/transport/wire"
 )
 
 // Exit codes, documented in docs/cli.md.
@@ -17,13 +20,16 @@ const (
 	exitNoLeader   = 6 // or no node reachable
 	exitPermission = 7
 	exitLeaseLost  = 8
-	exitFailStop   = 75 // agent: the disk failed; start the node again once it is mended
+	exitOfExec     = 100 // added to those above, but 0, by exec
+	exitFailStop   = 75  // agent: the disk failed; start the node again once it is mended
+	exitNewer      = 76  // agent: its data is of a newer version; start that one
 )
 
 // failure is an error that knows its exit code and, where there is one, its mend.
 type failure struct {
 	code int
 	text string
+	near string // behind the text: what may have been meant; may be empty
 	hint string // what to do about it; may be empty
 }
 
@@ -32,6 +38,13 @@ func (f *failure) Error() string { return f.text }
 
 func failf(code int, format string, args ...any) *failure {
 	return &failure{code: code, text: fmt.Sprintf(format, args...)}
+}
+
+// suggest adds the names that the problem calls similar, in place of where its
+// hint tells them.
+func (f *failure) suggest(p *wire.Problem) {
+	f.near = "." + meant(p.Similar...)
+	f.hint = strings.TrimSuffix(p.Hint, "; similar names: "+strings.Join(p.Similar, ", ")) + "; 'limitd limit list' shows all"
 }
 
 // usagef is a failure of the command line itself.
@@ -54,7 +67,7 @@ func report(w io.Writer, err error) int {
 		f = &failure{code: exitError, text: err.Error()}
 	}
 	if f.text != "" {
-		fmt.Fprintf(w, "Error: %s\n", f.text)
+		fmt.Fprintf(w, "Error: %s%s\n", f.text, f.near)
 	}
 	if f.hint != "" {
 		fmt.Fprintf(w, "  %s\n", f.hint)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"sort"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/limitd/limitd/client"
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
 )
@@ -39,33 +42,46 @@ func oneName(c *cli.Context) (string, error) {
 
 func limitGet(w world) *cli.Command {
 	return &cli.Command{
-		Name: "get", Usage: "show one limit", ArgsUsage: "NAME", Flags: apiFlags(),
+		Name: "get", Usage: "show one limit", ArgsUsage: "NAME", Flags: apiFlags(watchFlags()...),
 		Action: func(c *cli.Context) error {
 			name, err := oneName(c)
 			if err != nil {
 				return err
 			}
-			return showLimit(c, w, http.MethodGet, limitPath(name), nil)
+			return showing(c, w, func(ctx context.Context, a *api, p printer) (result, error) {
+				raw, err := a.call(ctx, http.MethodGet, limitPath(name), nil)
+				return limitResult(p, raw, err, limitDetails)
+			})
 		},
 	}
 }
 
-// showLimit sends a request whose answer is a limit, and prints it.
-func showLimit(c *cli.Context, w world, method, path string, in any) error {
+// showLimit sends a request whose answer is a limit, and shows it, to people by
+// the given function.
+func showLimit(c *cli.Context, w world, method, path string, in any, people func(printer, wire.Limit) error) error {
 	p, err := newPrinter(c, w)
 	if err != nil {
 		return err
 	}
 	raw, err := newAPI(c, w).call(c.Context, method, path, in)
-	limit, err := read[wire.Limit](raw, err)
+	r, err := limitResult(p, raw, err, people)
 	if err != nil {
 		return err
 	}
-	if p.json {
-		return p.object(raw)
-	}
-	return p.fields(limitFields(limit)...)
+	return p.show(r)
 }
+
+// limitResult makes a result of an answer that is a limit.
+func limitResult(p printer, raw json.RawMessage, err error, people func(printer, wire.Limit) error) (result, error) {
+	limit, err := read[wire.Limit](raw, err)
+	if err != nil {
+		return result{}, err
+	}
+	it := item{name: limit.Name, value: limit, json: raw}
+	return single(it, func() error { return people(p, limit) }), nil
+}
+
+func limitDetails(p printer, l wire.Limit) error { return p.fields(limitFields(l)...) }
 
 func limitFields(l wire.Limit) []string {
 	pairs := []string{
@@ -117,32 +133,45 @@ func labelText(labels map[string]string) string {
 func limitList(w world) *cli.Command {
 	return &cli.Command{
 		Name: "list", Usage: "show limits, by name",
-		Flags: apiFlags(
-			&cli.StringFlag{Name: "prefix", Usage: "only names that begin with `TEXT`"},
-			&cli.StringSliceFlag{Name: "label", Usage: "only limits with this label, `KEY=VALUE`; may be repeated"},
-		),
+		Flags: apiFlags(append(watchFlags(), limitFilterFlags()...)...),
 		Action: func(c *cli.Context) error {
-			p, err := newPrinter(c, w)
-			if err != nil {
-				return err
-			}
 			if c.Args().Present() {
 				return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
 			}
-			filter := url.Values{"label": c.StringSlice("label")}
-			if c.IsSet("prefix") {
-				filter.Set("prefix", c.String("prefix"))
-			}
-			limits, raw, err := listLimits(c.Context, newAPI(c, w), filter)
-			if err != nil {
-				return err
-			}
-			if p.json {
-				return p.object(map[string]any{"limits": raw})
-			}
-			return p.table([]string{"NAME", "SLOTS", "OCCUPIED", "WAITING", "RATE", "STATE", "LABELS"}, limitRows(limits))
+			return showing(c, w, func(ctx context.Context, a *api, p printer) (result, error) {
+				return askLimits(ctx, a, p, limitFilter(c))
+			})
 		},
 	}
+}
+
+func limitFilterFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "prefix", Usage: "only names that begin with `TEXT`"},
+		&cli.StringSliceFlag{Name: "label", Usage: "only limits with this label, `KEY=VALUE`; may be repeated"},
+	}
+}
+
+func limitFilter(c *cli.Context) url.Values {
+	filter := url.Values{"label": c.StringSlice("label")}
+	if c.IsSet("prefix") {
+		filter.Set("prefix", c.String("prefix"))
+	}
+	return filter
+}
+
+func askLimits(ctx context.Context, a *api, p printer, filter url.Values) (result, error) {
+	limits, raw, err := listLimits(ctx, a, filter)
+	if err != nil {
+		return result{}, err
+	}
+	return result{
+		whole: map[string]any{"limits": raw},
+		items: listed(limits, raw, func(l wire.Limit) string { return l.Name }),
+		people: func() error {
+			return p.table([]string{"NAME", "SLOTS", "OCCUPIED", "WAITING", "RATE", "STATE", "LABELS"}, limitRows(limits))
+		},
+	}, nil
 }
 
 func limitRows(limits []wire.Limit) [][]string {
@@ -156,46 +185,28 @@ func limitRows(limits []wire.Limit) [][]string {
 	return rows
 }
 
-// listLimits reads all pages; raw holds the limits as they came.
-func listLimits(ctx context.Context, a *api, filter url.Values) (limits []wire.Limit, raw []json.RawMessage, err error) {
-	filter.Set("page_size", strconv.Itoa(wire.MaxPage))
-	raw = []json.RawMessage{}
-	for {
-		page, err := read[struct {
-			Limits []json.RawMessage `json:"limits"`
-			Next   string            `json:"next_page_token"`
-		}](a.call(ctx, http.MethodGet, "/v1/limits?"+filter.Encode(), nil))
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, r := range page.Limits {
-			l, err := read[wire.Limit](r, nil)
-			if err != nil {
-				return nil, nil, err
-			}
-			limits, raw = append(limits, l), append(raw, r)
-		}
-		if page.Next == "" {
-			return limits, raw, nil
-		}
-		filter.Set("page_token", page.Next)
-	}
+func listLimits(ctx context.Context, a *api, filter url.Values) ([]wire.Limit, []json.RawMessage, error) {
+	return pages[wire.Limit](ctx, a, "/v1/limits", "limits", filter)
 }
 
-// limitNames lists the names for completion, quickly or not at all.
-func limitNames(w world) []string {
-	a := &api{timeout: 300 * time.Millisecond, client: &http.Client{}, bases: bases(defaultAddress)}
-	if list, ok := w.lookup("LIMITD_ADDR"); ok && list != "" {
-		a.bases = bases(list)
+// limitNames lists the names for completion, with what they are like, quickly or
+// not at all. The address and the token are those of the line, where it has any.
+func limitNames(w world, address, token string) []candidate {
+	variable := func(name string) string { text, _ := w.lookup(name); return text }
+	given := client.Config{
+		Token:  cmp.Or(token, variable("LIMITD_TOKEN")),
+		CACert: variable("LIMITD_CACERT"), ClientCert: variable("LIMITD_CLIENT_CERT"), ClientKey: variable("LIMITD_CLIENT_KEY"),
 	}
-	a.token, _ = w.lookup("LIMITD_TOKEN")
-	limits, _, err := listLimits(context.Background(), a, url.Values{"consistency": {"stale"}})
+	a := &api{timeout: 300 * time.Millisecond, stale: true, token: given.Token}
+	a.bases = bases(cmp.Or(address, variable("LIMITD_ADDR"), defaultAddress), schemeOf(given))
+	a.client, a.unfit = newHTTPClient(given)
+	limits, _, err := listLimits(context.Background(), a, nil)
 	if err != nil {
 		return nil // completion stays silent
 	}
-	var names []string
+	var names []candidate
 	for _, l := range limits {
-		names = append(names, l.Name)
+		names = append(names, candidate{l.Name, fmt.Sprintf("%d of %s occupied, %s", l.Status.Occupied, slots(l.Slots), limitState(l))})
 	}
 	return names
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/limitd/limitd/transport/wire"
@@ -42,27 +43,16 @@ func limitCreate(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return createLimit(c, w, createRequest(name, patch))
+			return showLimit(c, w, http.MethodPost, "/v1/limits", createRequest(name, patch), sayCreated)
 		},
 	}
 }
 
-func createLimit(c *cli.Context, w world, request wire.LimitRequest) error {
-	if c.String("output") == "json" {
-		return showLimit(c, w, http.MethodPost, "/v1/limits", request)
+func sayCreated(p printer, l wire.Limit) error {
+	if l.Rate == "0/s" {
+		return p.line("Created limit %s: %s.", l.Name, slots(l.Slots))
 	}
-	p, err := newPrinter(c, w)
-	if err != nil {
-		return err
-	}
-	limit, err := read[wire.Limit](newAPI(c, w).call(c.Context, http.MethodPost, "/v1/limits", request))
-	if err != nil {
-		return err
-	}
-	if limit.Rate == "0/s" {
-		return p.line("Created limit %s: %s.", limit.Name, slots(limit.Slots))
-	}
-	return p.line("Created limit %s: %s, decaying at %s.", limit.Name, slots(limit.Slots), limit.Rate)
+	return p.line("Created limit %s: %s, decaying at %s.", l.Name, slots(l.Slots), l.Rate)
 }
 
 // slots counts slots for people.
@@ -169,7 +159,10 @@ func limitUpdate(w world) *cli.Command {
 			if c.IsSet("rename") {
 				patch.Name = new(c.String("rename"))
 			}
-			return showLimit(c, w, http.MethodPatch, limitPath(name), patch)
+			if reflect.ValueOf(patch).IsZero() {
+				return usagef(commandPath(c), "say what to change, such as --slots N")
+			}
+			return showLimit(c, w, http.MethodPatch, limitPath(name), patch, limitDetails)
 		},
 	}
 }
@@ -186,7 +179,7 @@ func limitSwitch(w world, verb string, active bool) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return showLimit(c, w, http.MethodPatch, limitPath(name), wire.LimitPatch{Active: &active})
+			return showLimit(c, w, http.MethodPatch, limitPath(name), wire.LimitPatch{Active: &active}, limitDetails)
 		},
 	}
 }
@@ -206,10 +199,8 @@ func limitDelete(w world) *cli.Command {
 			if _, err := newAPI(c, w).call(c.Context, http.MethodDelete, limitPath(name), nil); err != nil {
 				return err
 			}
-			if p.json {
-				return p.object(map[string]string{"deleted": name})
-			}
-			return p.line("Deleted limit %s.", name)
+			done := map[string]string{"deleted": name}
+			return p.show(single(item{name, done, done}, func() error { return p.line("Deleted limit %s.", name) }))
 		},
 	}
 }
@@ -231,10 +222,9 @@ func limitReset(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if p.json {
-				return p.object(raw)
-			}
-			return p.line("Freed %s of limit %s.", slots(freed.Freed), name)
+			return p.show(single(item{name, freed, raw}, func() error {
+				return p.line("Freed %s of limit %s.", slots(freed.Freed), name)
+			}))
 		},
 	}
 }

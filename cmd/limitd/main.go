@@ -24,13 +24,15 @@ func main() {
 
 // world is what a command touches outside itself.
 type world struct {
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	lookup         func(variable string) (string, bool)
+	environ        []string // all variables, NAME=value
 }
 
 // process is the world of a real process.
 func process() world {
-	return world{stdout: os.Stdout, stderr: os.Stderr, lookup: os.LookupEnv}
+	return world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, lookup: os.LookupEnv, environ: os.Environ()}
 }
 
 // run runs one command line and returns the exit code.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,30 +14,33 @@ import (
 
 func membersCommand(w world) *cli.Command {
 	return &cli.Command{
-		Name: "members", Usage: "show the nodes of the cluster", Flags: apiFlags(),
-		Action: func(c *cli.Context) error {
-			p, err := newPrinter(c, w)
-			if err != nil {
-				return err
-			}
-			raw, err := newAPI(c, w).call(c.Context, http.MethodGet, "/v1/cluster", nil)
-			cluster, err := read[wire.Cluster](raw, err)
-			if err != nil {
-				return err
-			}
-			if p.json {
-				return p.object(raw)
-			}
-			if len(cluster.Nodes) == 0 {
-				return p.line("No members yet: the node that was asked waits for a cluster to form, or to be taken in; its log says for whom.")
-			}
-			return p.table([]string{"NAME", "ROLE", "STATE", "ALIVE", "HTTP", "PEER", "APPLIED", "CONTACT", "VERSION"}, memberRows(cluster.Nodes))
-		},
+		Name: "members", Usage: "show the nodes of the cluster", Flags: apiFlags(watchFlags()...),
+		Action: func(c *cli.Context) error { return showing(c, w, askMembers) },
 	}
 }
 
+func askMembers(ctx context.Context, a *api, p printer) (result, error) {
+	raw, err := a.call(ctx, http.MethodGet, "/v1/cluster", nil)
+	cluster, err := read[wire.Cluster](raw, err)
+	if err != nil {
+		return result{}, err
+	}
+	slices.SortFunc(cluster.Nodes, func(a, b wire.Node) int { return strings.Compare(a.Name, b.Name) })
+	shown := result{whole: raw, people: func() error { return memberTable(p, cluster.Nodes) }, mark: withoutTimes}
+	for _, n := range cluster.Nodes {
+		shown.items = append(shown.items, item{n.Name, n, n})
+	}
+	return shown, nil
+}
+
+func memberTable(p printer, nodes []wire.Node) error {
+	if len(nodes) == 0 {
+		return p.line("No members yet: the node that was asked waits for a cluster to form, or to be taken in; its log says for whom.")
+	}
+	return p.table([]string{"NAME", "ROLE", "STATE", "ALIVE", "HTTP", "PEER", "APPLIED", "CONTACT", "VERSION"}, memberRows(nodes))
+}
+
 func memberRows(nodes []wire.Node) [][]string {
-	slices.SortFunc(nodes, func(a, b wire.Node) int { return strings.Compare(a.Name, b.Name) })
 	var rows [][]string
 	for _, n := range nodes {
 		contact := "-"
@@ -67,10 +71,10 @@ func leaveCommand(w world) *cli.Command {
 			if _, err := a.call(c.Context, http.MethodPost, "/v1/cluster/leave", nil); err != nil {
 				return err
 			}
-			if p.json {
-				return p.object(map[string]string{"left": a.bases[0]})
-			}
-			return p.line("The node at %s has left the cluster; now stop it.", a.bases[0])
+			done := map[string]string{"left": a.bases[0]}
+			return p.show(single(item{a.bases[0], done, done}, func() error {
+				return p.line("The node at %s has left the cluster; now stop it.", a.bases[0])
+			}))
 		},
 	}
 }

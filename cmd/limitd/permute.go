@@ -12,7 +12,8 @@ import (
 //
 //	limit create gpu --slots 4   becomes   limit create --slots 4 gpu
 //
-// What stands behind "--" stays as it is.
+// What stands behind "--" stays as it is. The "--" itself is read away, unless
+// the command is one that parts its arguments by it.
 func permute(commands []*cli.Command, args []string) []string {
 	for i, word := range args {
 		if word == "--" {
@@ -29,6 +30,9 @@ func permute(commands []*cli.Command, args []string) []string {
 		if len(command.Subcommands) > 0 {
 			return slices.Concat(head, permute(command.Subcommands, tail))
 		}
+		if strings.Contains(command.ArgsUsage, "-- ") {
+			return slices.Concat(head, flagsFirst(command.Flags, tail, "--"))
+		}
 		return slices.Concat(head, flagsFirst(command.Flags, tail))
 	}
 	return args
@@ -43,14 +47,19 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-func flagsFirst(known []cli.Flag, args []string) []string {
+// flagsFirst moves flags before the rest, and puts between between them. Where
+// help is asked for nothing else counts: urfave/cli would look for help on the
+// first argument.
+func flagsFirst(known []cli.Flag, args []string, between ...string) []string {
 	var flags, rest []string
 	for i := 0; i < len(args); i++ {
 		switch word := args[i]; {
 		case word == "--":
-			return slices.Concat(flags, rest, args[i:])
+			return slices.Concat(flags, between, rest, args[i:])
 		case len(word) < 2 || word[0] != '-':
 			rest = append(rest, word)
+		case slices.Contains([]string{"-h", "-help", "--help"}, word):
+			return []string{word}
 		case takesValue(known, word) && i+1 < len(args):
 			flags = append(flags, word, args[i+1])
 			i++
@@ -58,7 +67,7 @@ func flagsFirst(known []cli.Flag, args []string) []string {
 			flags = append(flags, word)
 		}
 	}
-	return slices.Concat(flags, rest)
+	return slices.Concat(flags, between, rest)
 }
 
 // takesValue tells whether the word is a flag whose value is the next word.

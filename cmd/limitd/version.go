@@ -1,26 +1,32 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/urfave/cli/v2"
 )
 
+// build says what this binary is.
+type build struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+}
+
 func versionCommand(w world) *cli.Command {
 	return &cli.Command{
 		Name: "version", Usage: "print the version of this binary",
-		Flags: []cli.Flag{outputFlag()},
+		Flags: outputFlags(),
 		Action: func(c *cli.Context) error {
 			p, err := newPrinter(c, w)
 			if err != nil {
 				return err
 			}
-			if p.json {
-				return p.object(map[string]string{"version": version(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
-			}
-			_, err = fmt.Fprintf(w.stdout, "limitd %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			b := build{version(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+			return p.show(single(item{b.Version, b, b}, func() error {
+				return p.line("limitd %s (%s, %s/%s)", b.Version, b.Go, b.OS, b.Arch)
+			}))
 		},
 	}
 }

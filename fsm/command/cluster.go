@@ -154,8 +154,17 @@ func (*SetRules) Kind() Kind { return KindSetRules }
 func (s *SetRules) encode(e *Encoder) { e.Uint(s.Version) }
 func (s *SetRules) decode(d *Decoder) { s.Version = d.Uint() }
 
+// EndQuarantine is an operator's word that no holder of before the last restore
+// is at work any more (semantics.md S8).
+type EndQuarantine struct{}
+
+// Kind returns KindEndQuarantine.
+func (*EndQuarantine) Kind() Kind      { return KindEndQuarantine }
+func (*EndQuarantine) encode(*Encoder) {}
+func (*EndQuarantine) decode(*Decoder) {}
+
 // Done answers what has nothing to say: tick, read, verify, genesis, interest,
-// part, delete, force-release, rules.
+// part, delete, force-release, rules, the end of a quarantine.
 type Done struct{ Replayed bool }
 
 func (r *Done) resultKind() resultKind { return resultDone }

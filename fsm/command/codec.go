@@ -60,6 +60,9 @@ func (d *Decoder) Close() error {
 	return d.err
 }
 
+// More tells whether bytes are left over.
+func (d *Decoder) More() bool { return len(d.buf) > 0 }
+
 // Err returns the first fault so far.
 func (d *Decoder) Err() error { return d.err }
 

@@ -47,7 +47,7 @@ var (
 	// ErrCorrupt says that a record's bytes are not what was written.
 	ErrCorrupt = errors.New("command: the record is damaged")
 	// ErrUnknown says that a record was written by a newer limitd.
-	ErrUnknown = errors.New("command: the record's format or kind is unknown to this version of limitd")
+	ErrUnknown = errors.New("command: the record is of a newer version of limitd: start that version")
 )
 
 // Header is what every record carries beside its operation.

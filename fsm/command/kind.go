@@ -27,6 +27,14 @@ const (
 	KindSetActive
 	KindUpdateSettings
 	KindSetRules
+	KindDisown
+	KindPutACLPolicy
+	KindDeleteACLPolicy
+	KindCreateACLToken
+	KindRotateACLToken
+	KindDeleteACLToken
+	KindBootstrapACL
+	KindEndQuarantine
 )
 
 // newOp returns an empty operation of kind k, or nil for a kind that this
@@ -71,13 +79,50 @@ func newOp(k Kind) Op {
 		return new(UpdateSettings)
 	case KindSetRules:
 		return new(SetRules)
+	case KindDisown:
+		return new(Disown)
+	case KindPutACLPolicy:
+		return new(PutACLPolicy)
+	case KindDeleteACLPolicy:
+		return new(DeleteACLPolicy)
+	case KindCreateACLToken:
+		return new(CreateACLToken)
+	case KindRotateACLToken:
+		return new(RotateACLToken)
+	case KindDeleteACLToken:
+		return new(DeleteACLToken)
+	case KindBootstrapACL:
+		return new(BootstrapACL)
+	case KindEndQuarantine:
+		return new(EndQuarantine)
 	}
-	return nil
+	return newOpToCome(k)
 }
 
 // Rules is the rules version that the kind came with: a cluster proposes it
 // only once that version is in force (semantics.md T8).
-func (k Kind) Rules() uint64 { return 1 }
+func (k Kind) Rules() uint64 {
+	switch {
+	case k > KindEndQuarantine:
+		return 5 // of a version to come
+	case k == KindEndQuarantine:
+		return 4
+	case k >= KindDisown:
+		return 3
+	}
+	return 1
+}
+
+// NotInForce returns the refusal of a record of kind k while that rules version
+// is in force; nil where it may be proposed. The state machine would refuse it,
+// too, but a member of an older version could not read it, and would have to stop.
+func (k Kind) NotInForce(rules uint64) *Problem {
+	if k.Rules() <= rules {
+		return nil
+	}
+	return &Problem{Code: CodeNotInForce, Detail: fmt.Sprintf(
+		"the operation needs rules version %d, and version %d is in force: not every member of the cluster knows newer ones", k.Rules(), rules)}
+}
 
 // String returns the kind's name, as logs and metrics show it.
 func (k Kind) String() string {
@@ -88,6 +133,9 @@ func (k Kind) String() string {
 		KindUpdateLimit: "update_limit", KindDeleteLimit: "delete_limit", KindResetLimit: "reset_limit",
 		KindForceRelease: "force_release", KindDecrement: "decrement", KindSetActive: "set_active",
 		KindUpdateSettings: "update_settings", KindSetRules: "set_rules",
+		KindDisown: "disown", KindPutACLPolicy: "put_acl_policy", KindDeleteACLPolicy: "delete_acl_policy",
+		KindCreateACLToken: "create_acl_token", KindRotateACLToken: "rotate_acl_token",
+		KindDeleteACLToken: "delete_acl_token", KindBootstrapACL: "bootstrap_acl", KindEndQuarantine: "end_quarantine",
 	}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]

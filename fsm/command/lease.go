@@ -181,6 +181,16 @@ func (*Decrement) Kind() Kind { return KindDecrement }
 func (c *Decrement) encode(e *Encoder) { encodeList(e, c.Entries, encodeEntry); e.Int(c.Occupied) }
 func (c *Decrement) decode(d *Decoder) { c.Entries, c.Occupied = decodeList(d, decodeEntry), d.Int() }
 
+// Disown turns the slots of a lease into anonymous ones: they stay occupied, and
+// the lease is no more. ID is the id of its acquire.
+type Disown struct{ ID string }
+
+// Kind returns KindDisown.
+func (*Disown) Kind() Kind { return KindDisown }
+
+func (x *Disown) encode(e *Encoder) { e.String(x.ID) }
+func (x *Disown) decode(d *Decoder) { x.ID = d.String() }
+
 // SetActive leaves max(0, Slots - leased) anonymous slots on a limit.
 type SetActive struct {
 	Name  string

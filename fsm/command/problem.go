@@ -11,7 +11,7 @@ const (
 	CodeInvalid          Code = iota + 1 // out of range, though well-formed
 	CodeLimitNotFound                    // Limit names it
 	CodeLimitExists                      // Limit names it
-	CodeRevisionMismatch                 // Have is the limit's revision, Want the one asked for
+	CodeRevisionMismatch                 // Have is the limit's revision, Want the one asked for; 0: none, or one that cannot be
 	CodeNeverFits                        // Want slots of Limit, which has Have
 	CodeNoDecay                          // Limit has no decay
 	CodeIDReused                         // the id was used for other content
@@ -23,8 +23,28 @@ const (
 	CodeTooMany                          // Detail says which bound
 	CodeTooOld                           // the request was accepted longer ago than requests are remembered
 	CodeNotInForce                       // the record's kind needs a rules version that is not in force
-	CodeLast             = CodeNotInForce
+	CodeTokenNotFound                    // Detail names it, as with those below
+	CodeTokenExists                      // another one has the name
+	CodePolicyNotFound                   // no such policy
+	CodePolicyInUse                      // tokens have it
+	CodeBootstrapped                     // Have is the index of the last bootstrap
+	CodeLast             = CodeBootstrapped
 )
+
+// String returns the code's name, as logs and metrics show it. It is the name
+// that callers of the HTTP API see.
+func (c Code) String() string {
+	names := [...]string{
+		CodeInvalid: "invalid_request", CodeLimitNotFound: "limit_not_found", CodeLimitExists: "limit_exists",
+		CodeRevisionMismatch: "revision_mismatch", CodeNeverFits: "never_fits", CodeNoDecay: "no_decay", CodeIDReused: "id_reused",
+		CodeLeaseEnded: "lease_ended", CodeLeaseNotFound: "lease_not_found", CodeLimitDeleted: "limit_deleted", CodeCancelled: "cancelled",
+		CodeOverloaded: "overloaded", CodeTooMany: "too_many", CodeTooOld: "too_old", CodeNotInForce: "not_in_force",
+	}
+	if int(c) < len(names) && names[c] != "" {
+		return names[c]
+	}
+	return fmt.Sprintf("code(%d)", uint8(c))
+}
 
 // Problem is a refusal.
 type Problem struct {
@@ -59,13 +79,16 @@ func (p *Problem) Error() string {
 	case CodeLimitExists:
 		return fmt.Sprintf("a limit named %q exists already", p.Limit)
 	case CodeRevisionMismatch:
+		if p.Want == 0 {
+			return fmt.Sprintf("limit %q exists, at revision %d", p.Limit, p.Have)
+		}
 		return fmt.Sprintf("limit %q is at revision %d, not %d", p.Limit, p.Have, p.Want)
 	case CodeNeverFits:
 		return fmt.Sprintf("limit %q has %d slots; %d were asked for", p.Limit, p.Have, p.Want)
 	case CodeNoDecay:
 		return fmt.Sprintf("limit %q has no decay, so it cannot limit a rate", p.Limit)
 	case CodeIDReused:
-		return "the id was used before for an acquire of other content"
+		return "the id was used before for a request of other content"
 	case CodeLeaseEnded:
 		return "the lease of this id has ended"
 	case CodeLeaseNotFound:

@@ -118,6 +118,8 @@ func lastOf(v any) (byte, bool) {
 		return byte(command.ReasonForced), true
 	case command.LeaseState:
 		return byte(command.LeaseWaiting), true
+	case command.Verb:
+		return byte(command.VerbLast), true
 	case command.Code:
 		return byte(command.CodeLast), true
 	}

@@ -4,7 +4,7 @@ import "fmt"
 
 // Result is what Apply answers to a record: one of *Granted, *Denied, *Waiting,
 // *Released, *Renewed, *Cancelled, *Limit, *Limits, *Freed, *Done,
-// *SettingsNow, *NotRun or *Problem. It travels between nodes, and is kept in
+// *SettingsNow, *ACLPolicy, *ACLToken, *NotRun or *Problem. It travels between nodes, and is kept in
 // snapshots for as long as its request is remembered.
 type Result interface {
 	resultKind() resultKind
@@ -28,6 +28,8 @@ const (
 	resultLimits
 	resultFreed
 	resultSettings
+	resultACLPolicy
+	resultACLToken
 )
 
 func newResult(k resultKind) Result {
@@ -58,6 +60,10 @@ func newResult(k resultKind) Result {
 		return new(Freed)
 	case resultSettings:
 		return new(SettingsNow)
+	case resultACLPolicy:
+		return new(ACLPolicy)
+	case resultACLToken:
+		return new(ACLToken)
 	}
 	return nil
 }
@@ -111,6 +117,14 @@ func Replay(r Result) Result {
 		c.Replayed = true
 		return &c
 	case *Problem:
+		c := *r
+		c.Replayed = true
+		return &c
+	case *ACLPolicy:
+		c := *r
+		c.Replayed = true
+		return &c
+	case *ACLToken:
 		c := *r
 		c.Replayed = true
 		return &c

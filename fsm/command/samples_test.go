@@ -29,6 +29,14 @@ func sampleOps() []command.Op {
 		&command.SetActive{Name: "db", Slots: 3},
 		&command.UpdateSettings{Set: []command.SettingChange{{Setting: command.SettingPatience, Value: 5e9}, {Setting: command.SettingMaxLeases, Value: 9}}},
 		&command.SetRules{Version: 2},
+		&command.Disown{ID: "job-42"},
+		&command.PutACLPolicy{Name: "workers", Rules: sampleRules()},
+		&command.DeleteACLPolicy{Name: "workers"},
+		&command.CreateACLToken{Name: "etl", Hash: sampleHash(7), Policies: []string{"workers", "read"}, TTL: 3600e9, By: "bootstrap"},
+		&command.RotateACLToken{Name: "etl", Hash: sampleHash(9), Keep: 60e9},
+		&command.DeleteACLToken{Name: "etl"},
+		&command.BootstrapACL{Hash: sampleHash(11), Reset: 812},
+		&command.EndQuarantine{},
 	}
 }
 
@@ -76,6 +84,11 @@ func sampleResults() []command.Result {
 		&command.Limits{Limits: []command.Limit{*sampleLimit()}},
 		&command.Freed{Slots: 5, Replayed: true},
 		&command.SettingsNow{Settings: command.DefaultSettings()},
+		&command.ACLPolicy{Name: "workers", Rules: sampleRules(), UpdatedWall: 1_700_000_000_000_000_000, Created: true, Replayed: true},
+		&command.ACLToken{
+			Name: "etl", Policies: []string{"workers", "read"}, By: "bootstrap", CreatedWall: 1_700_000_000_000_000_000,
+			RotatedWall: 1_700_000_000_000_000_001, Expires: 7200e9, OldUntil: 60e9, Replayed: true,
+		},
 	}
 }
 
@@ -97,6 +110,17 @@ func sampleLimit() *command.Limit {
 		CreatedWall: 1_700_000_000_000_000_000, UpdatedWall: 1_700_000_000_000_000_001,
 		Occupied: 4, Waiting: 3, Denied: 12, AvgOccupancy: 2.1e9, Replayed: true,
 	}
+}
+
+func sampleRules() []command.Rule {
+	return []command.Rule{{Verb: command.VerbAcquire, Limit: "db", Prefix: true}, {Verb: command.VerbManage, Limit: "api"}}
+}
+
+func sampleHash(first byte) (hash [32]byte) {
+	for i := range hash {
+		hash[i] = first + byte(i)
+	}
+	return hash
 }
 
 func sampleID(first byte) (id [16]byte) {

@@ -49,6 +49,47 @@ func (s *State) setActive(op *command.SetActive) command.Result {
 	return &shown
 }
 
+// disown turns what a lease holds into anonymous slots, for callers that know no
+// leases and had to wait (S7). What ends is the lease, not what it occupies.
+func (s *State) disown(op *command.Disown) command.Result {
+	r := s.request(op.ID)
+	if r == nil || r.state != requestHeld {
+		return &command.Problem{Code: command.CodeLeaseNotFound}
+	}
+	x := s.leases.get(r.ref)
+	t := x.terms.unpack()
+	for _, g := range t.grants {
+		if l := s.limit(g.limit); l != nil && len(g.ordinals) > 0 {
+			return &command.Problem{Code: command.CodeInvalid, Limit: l.name, Detail: "a numbered limit has no anonymous slots"}
+		}
+	}
+	granted := s.showGrant(x, &t)
+	for _, g := range t.grants {
+		if l := s.limit(g.limit); l != nil {
+			l.refs--
+			s.makeNameless(l, x.token)
+		}
+	}
+	s.ends.remove(uint64(x.end), x.token)
+	s.leases.delete(x.token)
+	granted.Lease, granted.TTL, granted.ExpiresIn, granted.ExpiresWall = false, 0, 0, 0
+	s.endRequest(op.ID, requestAnswered, granted)
+	return &command.Done{}
+}
+
+// makeNameless turns a lease's holding of l, where there is one, into an
+// anonymous one of the same age.
+func (s *State) makeNameless(l *limitRow, token uint64) {
+	s.settle(l)
+	h := s.holdings.own(pair{l.seq, token}, s.epoch)
+	if h == nil || h.kind != HolderLease {
+		return
+	}
+	h.kind = HolderAnonymous
+	l.anonymous += h.slots
+	s.nameless.add(l.seq, token)
+}
+
 // returnAnonymous gives back at most that many anonymous slots of l, which is
 // settled, oldest first.
 func (s *State) returnAnonymous(l *limitRow, slots int64) {

@@ -1,6 +1,9 @@
 package limit
 
-import "github.com/limitd/limitd/fsm/command"
+import (
+	"github.com/limitd/limitd/fsm/acl"
+	"github.com/limitd/limitd/fsm/command"
+)
 
 // Apply plays the record c, which stands at index in the log under term.
 //
@@ -46,7 +49,7 @@ func (s *State) end(result command.Result) Applied {
 	s.endInstant()
 	s.noteForgotten()
 	s.lookForDraining()
-	return Applied{Result: result, Outcomes: s.record.outcomes}
+	return Applied{Result: result, Outcomes: s.record.outcomes, Expired: s.record.expired}
 }
 
 // noteForgotten keeps the newest instant before which an id may have been
@@ -131,10 +134,17 @@ func (s *State) run(h command.Header, op command.Op) command.Result {
 		return s.decrement(op)
 	case *command.SetActive:
 		return s.setActive(op)
+	case *command.Disown:
+		return s.disown(op)
 	case *command.UpdateSettings:
 		return s.updateSettings(op)
 	case *command.SetRules:
 		return s.setRules(op)
+	case *command.PutACLPolicy, *command.DeleteACLPolicy, *command.CreateACLToken,
+		*command.RotateACLToken, *command.DeleteACLToken, *command.BootstrapACL:
+		return s.acl.Apply(acl.At{Index: s.index, Time: s.now, Wall: s.record.wall}, op)
+	case *command.EndQuarantine:
+		s.endQuarantine()
 	}
 	return &command.Done{} // Tick, Read, Verify: time has moved, which is all
 }

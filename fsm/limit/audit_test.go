@@ -12,6 +12,7 @@ func (s *State) Audit(restored *State) (difference string) {
 	}
 	same("naming", s.naming, restored.naming)
 	same("heads", s.heads, restored.heads)
+	same("guarded", s.guarded, restored.guarded)
 	same("ends", s.ends, restored.ends)
 	same("deadlines", s.deadlines, restored.deadlines)
 	same("lapses", s.lapses, restored.lapses)

@@ -1,6 +1,7 @@
 package limit_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"runtime"
@@ -194,4 +195,46 @@ func BenchmarkApplyDuringSnapshot(b *testing.B) {
 		}
 		b.ReportMetric(longest.Seconds()*1e3, "stall-ms")
 	})
+}
+
+// BenchmarkHeapOfLeases: what a million leases of a thousand owners keep on the heap,
+// as they were granted and after a restore. The restore's time is the operation's.
+func BenchmarkHeapOfLeases(b *testing.B) {
+	const leases = 1_000_000
+	before := liveHeap()
+	s := newBench(b)
+	s.limit("db", command.MaxSlots)
+	for i := range leases {
+		s.apply(fmt.Sprintf("id-%d", i), &command.Acquire{
+			Entries: []command.Entry{{Name: "db", Slots: 1}}, TTL: int64(time.Hour),
+			Owner: command.Owner{Name: "worker", Host: fmt.Sprintf("host-%d", i%1000), PID: int64(1000 + i%1000)},
+		})
+	}
+	granted := liveHeap() - before
+	var snapshot bytes.Buffer
+	if err := s.state.Snapshot().Write(&snapshot); err != nil {
+		b.Fatal(err)
+	}
+	s.state = nil
+	before = liveHeap()
+	var restored uint64
+	for b.Loop() {
+		state, err := limit.Restore(bytes.NewReader(snapshot.Bytes()))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		restored = liveHeap() - before
+		runtime.KeepAlive(state)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(granted)/leases, "B/lease")
+	b.ReportMetric(float64(restored)/leases, "B/restored")
+}
+
+func liveHeap() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
 }

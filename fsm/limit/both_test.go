@@ -52,6 +52,27 @@ func (b *both) apply(c command.Command) (got limit.Applied, err error) {
 	return got, p.Compare()
 }
 
+// restoreBackup puts a backup of the state in its place, on both, with a
+// quarantine that outlasts leases of so many ns; 0: none. No job may be open.
+func (b *both) restoreBackup(longest int64) {
+	var backup bytes.Buffer
+	if _, err := limit.Rewrite(bytes.NewReader(snapshot(b.real)), &backup, limit.Restoration{LongestTTL: longest}); err != nil {
+		panic(err)
+	}
+	restored, err := limit.Restore(&backup)
+	if err != nil {
+		panic(err)
+	}
+	reopens := int64(0)
+	if longest > 0 {
+		reopens = b.model.Time() + longest + b.model.Longest()
+	}
+	b.real, b.model = restored, b.model.Restored(restored.Token(), reopens)
+	if b.budget > 0 {
+		b.setBudget(b.budget)
+	}
+}
+
 // compare holds the content of both against each other.
 func (b *both) compare() error { return twin.Pair{Real: b.real, Model: b.model}.Compare() }
 

@@ -43,7 +43,7 @@ func (s *State) lookForDraining() {
 			d.end = s.now
 			return
 		}
-		if l := s.limits.get(pair{p.a, 0}); l.decays() && l.occupiedAt(s.now) > 0 {
+		if l := s.limits.get(p.a); l.decays() && l.occupiedAt(s.now) > 0 {
 			return
 		}
 		if l := s.limit(p.a); l != nil {

@@ -80,6 +80,7 @@ type drive struct {
 	log  []command.Command
 
 	fresh bool // real was restored, and has not run since
+	lean  bool // of most records only the answer is compared
 }
 
 // reporter is what a run tells its end to.
@@ -97,8 +98,16 @@ func newDriveUnder(rules uint64, t reporter) *drive {
 	return d
 }
 
+// run plays the records of seeds, and lets everything end.
 func (d *drive) run(seeds []uint64) {
+	d.play(seeds)
+	d.drainAll()
+}
+
+// play makes limits by the first seed, and plays a record for each of the others.
+func (d *drive) play(seeds []uint64) {
 	d.dice.Rand = rand.New(rand.NewPCG(seeds[0], 0))
+	d.dice.acl = !d.dice.old && seeds[0]%4 == 0
 	d.dice.queue, d.dice.even = d.dice.chance(50), d.dice.chance(50)
 	shared := d.dice.rate() // of even runs: what several limits are asked for decays there alike
 	for _, name := range limitNames() {
@@ -121,14 +130,16 @@ func (d *drive) run(seeds []uint64) {
 		d.dice.now = 15e9 // where interest lapses
 	}
 	for _, seed := range seeds[1:] {
-		d.dice.dues = d.model.Dues()
+		d.dice.dues, d.dice.first = d.model.Dues(), d.real.ACL().Bootstrapped()
 		d.step(d.dice.next(seed))
+		if d.dice.chance(1) && !d.model.Working() {
+			d.restoreBackup()
+		}
 		if d.dice.chance(5) {
 			d.restart()
 		}
 	}
 	d.restart()
-	d.drainAll()
 }
 
 func (d *drive) patience(ns int64) {
@@ -139,6 +150,7 @@ func (d *drive) patience(ns int64) {
 func (d *drive) step(c command.Command) {
 	d.both.term = d.dice.term
 	d.log = append(d.log, c)
+	d.both.quick = d.lean && len(d.log)%wholeEvery > 0
 	before := d.model.Time()
 	applied, err := d.both.apply(c)
 	if err != nil {
@@ -151,8 +163,13 @@ func (d *drive) step(c command.Command) {
 	d.twin.Apply(d.both.index, d.both.term, decoded)
 	d.fresh = d.fresh && c.Term != d.both.term
 	d.watch(c, applied, before)
-	d.checkReads()
+	if !d.both.quick {
+		d.checkReads()
+	}
 }
+
+// wholeEvery is after how many records a lean run compares all there is.
+const wholeEvery = 10
 
 // watch checks what no comparison with another machine is needed for.
 func (d *drive) watch(c command.Command, applied limit.Applied, before int64) {
@@ -245,6 +262,24 @@ func (d *drive) checkExplain() {
 				d.fail("%+v would be granted: %v, and %v by the oracle", asked, got, want)
 			}
 		}
+	}
+}
+
+// restoreBackup puts a backup of the state in its place everywhere, mostly with a
+// quarantine (S8).
+func (d *drive) restoreBackup() {
+	longest := d.dice.span(0, 1, 8, 20, 40)
+	d.both.restoreBackup(longest)
+	restored, err := clone(d.real)
+	if err != nil {
+		d.fail("%v", err)
+	}
+	d.twin, d.fresh = restored, true
+	if d.budget > 0 {
+		d.twin.SetBudget(d.budget)
+	}
+	if err := d.compare(); err != nil {
+		d.fail("after a backup was restored: %v", err)
 	}
 }
 

@@ -16,14 +16,20 @@ func encodeCluster(e *command.Encoder, s *State) {
 	for _, v := range [...]uint64{s.rules, s.lastToken, s.lastLimit, s.lastPlace, s.lastEnd} {
 		e.Uint(v)
 	}
+	if s.format() >= 4 {
+		e.Int(s.quarantine)
+	}
 }
 
-func decodeCluster(d *command.Decoder, s *State) {
+func decodeCluster(d *command.Decoder, s *State, format byte) {
 	s.index, s.now, s.term, s.termStart, s.forgotten = d.Uint(), d.Int(), d.Uint(), d.Int(), d.Int()
 	d.Fixed(s.id[:])
 	s.settings = command.DecodeSettings(d)
 	for _, v := range [...]*uint64{&s.rules, &s.lastToken, &s.lastLimit, &s.lastPlace, &s.lastEnd} {
 		*v = d.Uint()
+	}
+	if format >= 4 {
+		s.quarantine = d.Int()
 	}
 }
 
@@ -67,7 +73,7 @@ func encodeHolding(e *command.Encoder, k pair, h *holding) {
 	for _, v := range [...]int64{h.slots, h.granted, h.wall, h.freeAt} {
 		e.Int(v)
 	}
-	command.EncodeOrdinals(e, h.ordinals)
+	command.EncodeOrdinals(e, h.ordinals.list())
 }
 
 func decodeHolding(d *command.Decoder) (pair, *holding) {
@@ -76,19 +82,36 @@ func decodeHolding(d *command.Decoder) (pair, *holding) {
 	for _, v := range [...]*int64{&h.slots, &h.granted, &h.wall, &h.freeAt} {
 		*v = d.Int()
 	}
-	h.ordinals = command.DecodeOrdinals(d)
+	h.ordinals = newOrdinals(command.DecodeOrdinals(d))
 	return k, h
 }
 
 func encodeLease(e *command.Encoder, x *lease) {
+	t := x.terms.unpack()
 	e.Uint(x.token)
 	e.String(x.id)
-	command.EncodeOwner(e, x.owner)
-	for _, v := range [...]int64{x.ttl, x.granted, x.waited, x.end, x.wall} {
+	command.EncodeOwner(e, t.owner)
+	for _, v := range [...]int64{t.ttl, t.granted, t.waited, x.end, t.wall} {
 		e.Int(v)
 	}
-	e.Uint(uint64(len(x.grants)))
-	for _, g := range x.grants {
+	encodeGrants(e, t.grants)
+	encodeStrings(e, t.skipped)
+}
+
+func decodeLease(d *command.Decoder) *lease {
+	x, t := &lease{token: d.Uint(), id: d.String()}, terms{owner: command.DecodeOwner(d)}
+	for _, v := range [...]*int64{&t.ttl, &t.granted, &t.waited, &x.end, &t.wall} {
+		*v = d.Int()
+	}
+	t.grants = decodeGrants(d)
+	t.skipped = decodeStrings(d)
+	x.terms = t.pack()
+	return x
+}
+
+func encodeGrants(e *command.Encoder, list []grant) {
+	e.Uint(uint64(len(list)))
+	for _, g := range list {
 		e.Uint(g.limit)
 		e.Int(g.slots)
 		e.Byte(byte(g.mode))
@@ -96,22 +119,17 @@ func encodeLease(e *command.Encoder, x *lease) {
 		e.Bool(g.wouldDeny)
 		command.EncodeOrdinals(e, g.ordinals)
 	}
-	encodeStrings(e, x.skipped)
 }
 
-func decodeLease(d *command.Decoder) *lease {
-	x := &lease{token: d.Uint(), id: d.String(), owner: command.DecodeOwner(d)}
-	for _, v := range [...]*int64{&x.ttl, &x.granted, &x.waited, &x.end, &x.wall} {
-		*v = d.Int()
-	}
-	for range d.Count() {
-		x.grants = append(x.grants, grant{
+func decodeGrants(d *command.Decoder) []grant {
+	list := make([]grant, d.Count())
+	for i := range list {
+		list[i] = grant{
 			limit: d.Uint(), slots: d.Int(), mode: command.Mode(d.Enum(byte(command.RateLimit))),
 			counted: d.Bool(), wouldDeny: d.Bool(), ordinals: command.DecodeOrdinals(d),
-		})
+		}
 	}
-	x.skipped = decodeStrings(d)
-	return x
+	return list
 }
 
 func encodeStrings(e *command.Encoder, list []string) {
@@ -183,29 +201,34 @@ func decodeDemand(d *command.Decoder) (m demand) {
 	return m
 }
 
-func encodeRequest(e *command.Encoder, r *request) {
-	e.String(r.id)
+func encodeRequest(e *command.Encoder, id string, r *request) {
+	end := r.ending()
+	e.String(id)
 	e.Fixed(r.fingerprint[:])
 	e.Byte(byte(r.state))
 	e.Uint(r.ref)
 	e.Int(r.first)
-	e.Int(r.ended)
-	e.Uint(r.order)
-	e.Bool(r.result != nil)
-	if r.result != nil {
-		command.EncodeResult(e, r.result)
+	e.Int(end.at)
+	e.Uint(end.order)
+	e.Bool(end.result != nil)
+	if end.result != nil {
+		command.EncodeResult(e, end.result)
 	}
 }
 
-func decodeRequest(d *command.Decoder) *request {
-	r := &request{id: d.String()}
+func decodeRequest(d *command.Decoder) (id string, r *request) {
+	id, r = d.String(), new(request)
 	d.Fixed(r.fingerprint[:])
 	r.state = requestState(d.Enum(byte(requestLast)))
-	r.ref, r.first, r.ended, r.order = d.Uint(), d.Int(), d.Int(), d.Uint()
+	r.ref, r.first = d.Uint(), d.Int()
+	end := requestEnd{at: d.Int(), order: d.Uint()}
 	if d.Bool() {
-		r.result = command.DecodeResult(d)
+		end.result = command.DecodeResult(d)
 	}
-	return r
+	if end != (requestEnd{}) {
+		r.end = &end
+	}
+	return id, r
 }
 
 func encodeJob(e *command.Encoder, j job) {

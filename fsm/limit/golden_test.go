@@ -42,7 +42,7 @@ at 13s: part d lapse=20s
 // slots.
 func goldenCut() string {
 	return `
-cluster budget=2
+cluster rules=2 budget=2
 at 0s: limit db slots=9
 at 0s: acquire a db=1 anonymous
 at 0s: acquire b db=1
@@ -54,12 +54,34 @@ at 2s: decrement db=5
 `
 }
 
+// goldenQuarantine makes a state in which a record was cut while it ended a
+// quarantine, and goldenRestored one in the midst of it.
+func goldenQuarantine() string {
+	return goldenRestored() + `
+at 10s: tick
+`
+}
+
+func goldenRestored() string {
+	return `
+cluster rules=4 budget=2
+at 0s: limit db slots=2
+at 0s: limit gpu slots=2
+at 0s: acquire a db=1 ttl=1h
+at 0s: restore longest_ttl=10s
+at 1s: acquire b db=1 wait=1m linger=60s
+at 1s: acquire c gpu=1 wait=1m linger=60s
+`
+}
+
 // TestGoldenSnapshot holds a snapshot's bytes against testdata: they are read
 // for ever. Where it fails the format has changed, which takes a new format
 // number beside the old one, not a new golden file.
 func TestGoldenSnapshot(t *testing.T) {
 	t.Run("1", func(t *testing.T) { golden(t, goldenRecords(), "testdata/snapshot-1.hex") })
 	t.Run("2", func(t *testing.T) { golden(t, goldenCut(), "testdata/snapshot-2.hex") })
+	t.Run("4", func(t *testing.T) { golden(t, goldenRestored(), "testdata/snapshot-4.hex") })
+	t.Run("4, cut", func(t *testing.T) { golden(t, goldenQuarantine(), "testdata/snapshot-4-cut.hex") })
 }
 
 func golden(t *testing.T, records, path string) {
@@ -117,7 +139,17 @@ func TestRewrite(t *testing.T) {
 		}
 	}
 	var backup bytes.Buffer
-	if _, err := limit.Rewrite(bytes.NewReader(snapshot(b.real)), &backup); err != nil {
+	for newest, want := range map[uint64]uint64{0: 1<<40 + 2, 1 << 41: 3 << 40} { // of another cluster; of this one, after a restore
+		backup.Reset()
+		if _, err := limit.Rewrite(bytes.NewReader(snapshot(b.real)), &backup, limit.Restoration{Token: newest}); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := limit.Restore(bytes.NewReader(backup.Bytes())); err != nil || s.Token() != want {
+			t.Errorf("in a cluster that has given %d: the newest token is %d, %v", newest, s.Token(), err)
+		}
+	}
+	backup.Reset()
+	if _, err := limit.Rewrite(bytes.NewReader(snapshot(b.real)), &backup, limit.Restoration{}); err != nil {
 		t.Fatal(err)
 	}
 	s, err := limit.Restore(&backup)

@@ -6,24 +6,26 @@ import "github.com/limitd/limitd/fsm/command"
 // must be open. This is where a slot is granted.
 func (s *State) grant(id string, d *demand, arrived int64) *command.Granted {
 	s.lastToken++
-	x := &lease{
-		token: s.lastToken, id: id, owner: d.owner, ttl: d.ttl, granted: s.now, waited: s.now - arrived,
-		end: s.record.target + d.ttl, wall: s.record.wall, skipped: d.skipped,
+	x := &lease{token: s.lastToken, id: id, end: s.record.target + d.ttl}
+	t := terms{
+		owner: d.owner, ttl: d.ttl, granted: s.now, waited: s.now - arrived, wall: s.record.wall,
+		grants: make([]grant, 0, len(d.wants)), skipped: d.skipped,
 	}
 	for _, n := range d.wants {
-		x.grants = append(x.grants, s.grantLimit(n, x.token, d.anonymous))
+		t.grants = append(t.grants, s.grantLimit(n, x.token, d.anonymous))
 	}
-	granted := s.showGrant(x)
+	granted := s.showGrant(x, &t)
 	granted.Lease = d.leased
-	r := s.request(id)
 	if !d.leased {
 		granted.TTL, granted.ExpiresIn, granted.ExpiresWall = 0, 0, 0
-		s.endRequest(r, requestAnswered, granted)
+		s.endRequest(id, requestAnswered, granted)
 		return granted
 	}
-	s.leases.put(pair{x.token, 0}, x, s.epoch)
+	x.terms = t.pack()
+	s.leases.put(x.token, x, s.epoch)
 	s.ends.add(uint64(x.end), x.token)
 	s.refer(d.wants, 1)
+	r := s.request(id)
 	r.state, r.ref = requestHeld, x.token
 	return granted
 }
@@ -65,21 +67,21 @@ func (s *State) refer(wants []want, by int64) {
 	}
 }
 
-// showGrant describes a lease as it stands.
-func (s *State) showGrant(x *lease) *command.Granted {
+// showGrant describes a lease, of the terms t, as it stands.
+func (s *State) showGrant(x *lease, t *terms) *command.Granted {
 	g := &command.Granted{
-		ID: x.id, Token: x.token, Lease: true, TTL: x.ttl, Waited: x.waited, Skipped: x.skipped,
-		ExpiresIn: x.end - max(s.now, s.record.target), GrantedWall: x.wall,
+		ID: x.id, Token: x.token, Lease: true, TTL: t.ttl, Waited: t.waited, Skipped: t.skipped,
+		ExpiresIn: x.end - max(s.now, s.record.target), GrantedWall: t.wall,
 	}
 	g.ExpiresWall = s.record.wall + g.ExpiresIn
-	g.Limits = s.showGrants(x.grants)
+	g.Limits = s.showGrants(t.grants)
 	return g
 }
 
 func (s *State) showGrants(grants []grant) []command.GrantedLimit {
 	shown := make([]command.GrantedLimit, 0, len(grants))
 	for _, g := range grants {
-		l := s.limits.get(pair{g.limit, 0})
+		l := s.limits.get(g.limit)
 		if l == nil || l.deleted {
 			continue
 		}

@@ -43,7 +43,8 @@ func (s *State) take(l *limitRow, token uint64, kind HolderKind, slots int64) []
 	if s.join(l.seq, kind, slots) {
 		return nil
 	}
-	h := &holding{kind: kind, slots: slots, granted: s.now, wall: s.record.wall, ordinals: l.takeOrdinals(slots)}
+	taken := l.takeOrdinals(slots)
+	h := &holding{kind: kind, slots: slots, granted: s.now, wall: s.record.wall, ordinals: newOrdinals(taken)}
 	s.holdings.put(pair{l.seq, token}, h, s.epoch)
 	if kind == HolderAnonymous {
 		s.nameless.add(l.seq, token)
@@ -51,7 +52,7 @@ func (s *State) take(l *limitRow, token uint64, kind HolderKind, slots int64) []
 	if l.holdings++; l.holdings == 2 {
 		s.watchOldest(l)
 	}
-	return h.ordinals
+	return taken
 }
 
 // join adds slots that nobody can name to the newest holding, if it is of
@@ -111,9 +112,7 @@ func (s *State) dropHolding(l *limitRow, token uint64, h *holding) {
 	case HolderAnonymous:
 		s.nameless.remove(l.seq, token)
 	}
-	if len(h.ordinals) > 0 {
-		l.freeOrdinals(h.ordinals)
-	}
+	l.freeOrdinals(h.ordinals.list())
 	s.holdings.delete(pair{l.seq, token})
 	l.holdings--
 	s.touch(l.seq)

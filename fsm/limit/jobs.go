@@ -15,11 +15,12 @@ const (
 	jobEmpty                 // all holdings are freed (L9, L10)
 	jobRemove                // the deleted limit itself goes
 	jobReturn                // anonymous slots are given back (S7)
-	jobLast   = jobReturn
+	jobReopen                // limits that somebody waits for are looked at: the quarantine has ended (S8)
+	jobLast   = jobReopen
 )
 
-// job is a bulk effect on one limit. Items before from are done; of a jobReturn
-// that many slots are left to do.
+// job is a bulk effect on one limit, or, a jobReopen, on all. Items before from
+// are done; of a jobReturn that many slots are left to do.
 type job struct {
 	kind  jobKind
 	limit uint64
@@ -57,6 +58,10 @@ func (s *State) jobItem(j *job) (found bool) {
 		return s.limit(j.limit) != nil
 	case jobReturn:
 		return j.from > 0 && s.nameless.first(j.limit) != 0
+	case jobReopen:
+		p, ok := s.naming.from(j.from, 0)
+		j.from = p.a
+		return ok
 	}
 	s.holdings.ascend(pair{j.limit, j.from}, func(k pair, h *holding) bool {
 		if k.a != j.limit {
@@ -81,9 +86,12 @@ func (s *State) doItem(j *job) {
 	case jobRates, jobEmpty:
 		s.freeHolding(s.limit(j.limit), j.from)
 	case jobRemove:
-		s.limits.delete(pair{j.limit, 0})
+		s.limits.delete(j.limit)
 	case jobReturn:
 		j.from -= uint64(s.returnOldest(s.limit(j.limit), int64(j.from)))
+	case jobReopen:
+		s.mark(j.from)
+		j.from++
 	}
 }
 

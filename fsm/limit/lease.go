@@ -4,9 +4,10 @@ import "github.com/limitd/limitd/fsm/command"
 
 // endLease ends a lease once and for all (E5): by release, by expiry, by force.
 func (s *State) endLease(token uint64, how requestState) {
-	x := s.leases.get(pair{token, 0})
-	s.touches(len(x.grants))
-	for _, g := range x.grants {
+	x := s.leases.get(token)
+	grants := x.terms.grants()
+	s.touches(len(grants))
+	for _, g := range grants {
 		l := s.limit(g.limit)
 		if l == nil {
 			continue
@@ -22,8 +23,8 @@ func (s *State) endLease(token uint64, how requestState) {
 		s.giveBack(l, token)
 	}
 	s.ends.remove(uint64(x.end), token)
-	s.leases.delete(pair{token, 0})
-	s.endRequest(s.request(x.id), how, nil)
+	s.leases.delete(token)
+	s.endRequest(x.id, how, nil)
 }
 
 // keepInGrace keeps an expired lease's slots a moment longer (S6).
@@ -45,7 +46,7 @@ func (s *State) release(h command.Header, op *command.Release) command.Result {
 	if op.Token == 0 {
 		return s.releaseID(h, op.ID)
 	}
-	if s.leases.get(pair{op.Token, 0}) != nil {
+	if s.leases.get(op.Token) != nil {
 		s.endLease(op.Token, requestReleased)
 		return &command.Released{Released: true}
 	}
@@ -78,7 +79,7 @@ func (s *State) releaseID(h command.Header, id string) command.Result {
 
 // cancelled tells whether the request's wait was cancelled.
 func (r *request) cancelled() bool {
-	p, ok := r.result.(*command.Problem)
+	p, ok := r.ending().result.(*command.Problem)
 	return ok && p.Code == command.CodeCancelled
 }
 
@@ -119,7 +120,7 @@ func (s *State) cancel(h command.Header, op *command.Cancel) command.Result {
 
 // forceRelease is an operator's release (S5).
 func (s *State) forceRelease(op *command.ForceRelease) command.Result {
-	if s.leases.get(pair{op.Token, 0}) == nil {
+	if s.leases.get(op.Token) == nil {
 		return &command.Problem{Code: command.CodeLeaseNotFound, Want: int64(op.Token)}
 	}
 	s.endLease(op.Token, requestForced)
@@ -153,12 +154,12 @@ func (s *State) renewID(id string, ttl int64) command.RenewedLease {
 }
 
 func (s *State) renewOne(token uint64, ttl int64) command.RenewedLease {
-	x := s.leases.own(pair{token, 0}, s.epoch)
+	x := s.leases.own(token, s.epoch)
 	if x == nil {
 		return command.RenewedLease{Token: token, State: command.LeaseGone}
 	}
 	if ttl == 0 {
-		ttl = x.ttl
+		ttl = x.terms.ttl()
 	}
 	if end := s.now + ttl; end > x.end {
 		s.ends.remove(uint64(x.end), token)

@@ -17,10 +17,13 @@
 // Where to look: apply.go (one record), play.go (what falls due), settle.go
 // (the queue rule: who is granted next), acquire.go and grant.go (where a slot
 // is granted), holding.go and decay.go (what is occupied), jobs.go (bulk
-// effects), remember.go (exactly once), snapshot.go.
+// effects), remember.go (exactly once), quarantine.go (after a restore), snapshot.go.
 package limit
 
 import (
+	"cmp"
+
+	"github.com/limitd/limitd/fsm/acl"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/tidwall/btree"
 )
@@ -28,8 +31,9 @@ import (
 // Rules is the newest rules version that this package knows (semantics.md T8).
 // Version 2 budgets what version 1 did in one record whatever it was: the decay
 // of many holdings, the giving back of many anonymous ones, and what concerns
-// many limits at once.
-const Rules = rules2
+// many limits at once. Version 3 brings Disown, and tokens and policies, version
+// 4 the quarantine.
+const Rules = 4 + command.ToCome
 
 const rules2 = 2
 
@@ -46,19 +50,20 @@ type State struct {
 	clock
 	cluster
 
-	limits   table[pair, limitRow, *limitRow]
+	limits   table[uint64, limitRow, *limitRow]
 	holdings table[pair, holding, *holding] // by limit, token
-	leases   table[pair, lease, *lease]     // by token
-	waiters  table[pair, waiter, *waiter]   // by age
-	groups   table[pair, group, *group]     // by number
+	leases   table[uint64, lease, *lease]   // by token
+	waiters  table[uint64, waiter, *waiter] // by age
+	groups   table[uint64, group, *group]   // by number
 	requests table[string, request, *request]
 	jobs     []job
+	acl      acl.State
 
 	queue    // indexes and marks of the queue
 	indexes  // the others
 	draining // which limits decay empty, and when
 
-	epoch   uint64 // rows of an older epoch may be shared with a snapshot
+	epoch   uint32 // rows of an older epoch may be shared with a snapshot
 	budget  int    // what one record may play
 	record  recordScope
 	emptied []uint64 // decaying limits that ran empty at this instant, their phase kept
@@ -84,6 +89,8 @@ type cluster struct {
 	lastEnd   uint64 // order of the newest end of a request
 	lastGroup uint64
 	implicit  int64 // how many implicit limits there are
+
+	quarantine int64 // cluster time at which it ends (S8); 0: there is none
 }
 
 // recordScope is what belongs to the record that is being applied.
@@ -95,6 +102,7 @@ type recordScope struct {
 	budget   int
 	cut      bool // its turn did not come (T5)
 	outcomes []Outcome
+	expired  int // leases
 }
 
 // indexes find what the tables hold; they are made anew after a restore.
@@ -124,6 +132,7 @@ type ending struct {
 type Applied struct {
 	Result   command.Result
 	Outcomes []Outcome
+	Expired  int // leases whose time ran out
 }
 
 // Outcome is the end of a wait, made by any record.
@@ -136,12 +145,12 @@ type Outcome struct {
 // New returns the state before the first record.
 func New() *State {
 	return &State{
-		limits:   newTable[pair, limitRow](pair.less),
+		limits:   newTable[uint64, limitRow](cmp.Less[uint64]),
 		holdings: newTable[pair, holding](pair.less),
-		leases:   newTable[pair, lease](pair.less),
-		waiters:  newTable[pair, waiter](pair.less),
-		groups:   newTable[pair, group](pair.less),
-		requests: newTable[string, request](func(x, y string) bool { return x < y }),
+		leases:   newTable[uint64, lease](cmp.Less[uint64]),
+		waiters:  newTable[uint64, waiter](cmp.Less[uint64]),
+		groups:   newTable[uint64, group](cmp.Less[uint64]),
+		requests: newTable[string, request](cmp.Less[string]),
 		queue:    newQueue(),
 		indexes:  newIndexes(),
 		draining: draining{limits: newPairs()},
@@ -163,6 +172,9 @@ func newIndexes() indexes {
 // Time returns cluster time, in ns.
 func (s *State) Time() int64 { return s.now }
 
+// Token returns the newest token that was given; 0: none was.
+func (s *State) Token() uint64 { return s.lastToken }
+
 // Index returns the index of the last record.
 func (s *State) Index() uint64 { return s.index }
 
@@ -178,6 +190,9 @@ func (s *State) Settings() command.Settings { return s.settings }
 // Rules returns the rules version in force.
 func (s *State) Rules() uint64 { return s.rules }
 
+// ACL returns the tokens and policies, to be read only.
+func (s *State) ACL() *acl.State { return &s.acl }
+
 // Counts returns the sizes of the state.
 func (s *State) Counts() Counts {
 	return Counts{
@@ -187,10 +202,10 @@ func (s *State) Counts() Counts {
 }
 
 // limit returns a limit for use inside Apply, or nil.
-func (s *State) limit(seq uint64) *limitRow { return s.limits.own(pair{seq, 0}, s.epoch) }
+func (s *State) limit(seq uint64) *limitRow { return s.limits.own(seq, s.epoch) }
 
 // waiter returns a waiter for use inside Apply, or nil.
-func (s *State) waiter(age uint64) *waiter { return s.waiters.own(pair{age, 0}, s.epoch) }
+func (s *State) waiter(age uint64) *waiter { return s.waiters.own(age, s.epoch) }
 
 // named returns the limit of that name for use inside Apply, or nil.
 func (s *State) named(name string) *limitRow {

@@ -52,7 +52,7 @@ func (s *State) newLimit(name string, set command.LimitSettings) *limitRow {
 		seq: s.lastLimit, uuid: s.uuid(s.lastLimit), name: name, set: set, revision: s.record.index,
 		createdWall: s.record.wall, updatedWall: s.record.wall,
 	}
-	s.limits.put(pair{l.seq, 0}, l, s.epoch)
+	s.limits.put(l.seq, l, s.epoch)
 	s.names.Set(name, l.seq)
 	return l
 }
@@ -86,7 +86,7 @@ func (s *State) collectFirst() {
 		s.freeHolding(l, token) // at most one: slots that nobody owns
 	}
 	s.forgetName(l)
-	s.limits.delete(pair{l.seq, 0})
+	s.limits.delete(l.seq)
 }
 
 // forgetName takes a limit out of all that finds it by name.

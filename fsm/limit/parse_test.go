@@ -160,13 +160,15 @@ func (s *script) operation(verb string, o *options) command.Op {
 		return &command.Read{}
 	case "verify":
 		return &command.Verify{}
+	case "end-quarantine":
+		return &command.EndQuarantine{}
 	case "settings":
 		return &command.UpdateSettings{Set: o.settingChanges()}
 	case "rules":
 		return &command.SetRules{Version: uint64(o.number(o.first()))}
 	case "acquire":
 		return o.acquire()
-	case "release", "renew", "cancel", "part", "interest", "force":
+	case "release", "renew", "cancel", "part", "interest", "force", "disown":
 		return s.leaseOperation(verb, o)
 	}
 	return o.limitOperation(verb)
@@ -199,6 +201,8 @@ func (s *script) leaseOperation(verb string, o *options) command.Op {
 		return &command.Renew{Tokens: tokens, IDs: ids, TTL: o.time("ttl")}
 	case "cancel":
 		return &command.Cancel{ID: id}
+	case "disown":
+		return &command.Disown{ID: id}
 	case "part":
 		return &command.Part{ID: id, Lapse: o.time("lapse")}
 	case "interest":

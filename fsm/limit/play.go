@@ -40,7 +40,7 @@ func (s *State) play(target int64) bool {
 		}
 		s.moveTo(e.due)
 		e.play(s)
-		if !s.settleQueue() {
+		if !s.runJobs() || !s.settleQueue() {
 			return false
 		}
 	}
@@ -68,6 +68,9 @@ func (s *State) playBefore(floor int64) bool {
 		}
 		s.moveTo(e.due)
 		e.play(s)
+		if !s.runJobs() {
+			return false
+		}
 		s.afterSettling()
 	}
 	s.moveTo(floor)
@@ -126,6 +129,9 @@ func (s *State) nextDuty() event {
 	}
 	if g, ok := s.graces.Min(); ok {
 		consider(event{due: g.at, play: (*State).endFirstGrace})
+	}
+	if s.quarantine != 0 {
+		consider(event{due: s.quarantine, play: (*State).endQuarantine})
 	}
 	if p, ok := s.nextDecay(); ok {
 		consider(event{due: int64(p.a), play: (*State).playDecay})
@@ -188,15 +194,16 @@ func (s *State) NextDue() (at int64, ok bool) {
 	return at, at != never
 }
 
-// Busy tells whether there is a lease, a waiter, or a decaying limit that
-// holds something: the leader then ticks in every tick interval (T4).
+// Busy tells whether there is a lease, a waiter, a decaying limit that holds
+// something, or a quarantine: the leader then ticks in every tick interval (T4).
 func (s *State) Busy() bool {
-	return s.leases.len() > 0 || s.waiters.len() > 0 || s.draining.end > s.now
+	return s.quarantine != 0 || s.leases.len() > 0 || s.waiters.len() > 0 || s.draining.end > s.now
 }
 
 func (s *State) expireFirst() {
 	p, _ := s.ends.min()
 	s.endLease(p.b, requestExpired)
+	s.record.expired++
 }
 
 func (s *State) endFirstGrace() {

@@ -11,6 +11,7 @@ type queue struct {
 	lines   map[uint64]*line // by limit
 	naming  pairs            // (limit, age) of every waiter that names it
 	heads   pairs            // (limit, age of a group's oldest) of every group parked there
+	guarded pairs            // (limit, age) of every protected, attached waiter that names it
 	members pairs            // (group, age)
 	alike   map[string]uint64
 
@@ -71,7 +72,7 @@ func keptFor(list []reservation) (slots int64) {
 func newQueue() queue {
 	return queue{
 		lines: map[uint64]*line{}, alike: map[string]uint64{}, marked: map[uint64]uint64{},
-		naming: newPairs(), heads: newPairs(), members: newPairs(), ready: newPairs(),
+		naming: newPairs(), heads: newPairs(), guarded: newPairs(), members: newPairs(), ready: newPairs(),
 	}
 }
 
@@ -171,7 +172,7 @@ func (s *State) detach(w *waiter) {
 // parkOf returns the limit that w is parked on.
 func (s *State) parkOf(w *waiter) uint64 {
 	if w.group != 0 {
-		return s.groups.get(pair{w.group, 0}).park
+		return s.groups.get(w.group).park
 	}
 	return w.park
 }
@@ -185,7 +186,7 @@ func (s *State) joinGroup(w *waiter) {
 		s.lastGroup++
 		number = s.lastGroup
 		s.alike[key] = number
-		s.groups.put(pair{number, 0}, &group{park: w.park}, s.epoch)
+		s.groups.put(number, &group{park: w.park}, s.epoch)
 	}
 	w.group = number
 	s.changeMembers(number, func() { s.members.add(number, w.age) })
@@ -197,14 +198,14 @@ func (s *State) leaveGroup(w *waiter) {
 	s.changeMembers(number, func() { s.members.remove(number, w.age) })
 	w.group = 0
 	if s.members.first(number) == 0 {
-		s.groups.delete(pair{number, 0})
+		s.groups.delete(number)
 		delete(s.alike, demandKey(w.demand.wants))
 	}
 }
 
 // changeMembers keeps the head of a group's limit right over a change.
 func (s *State) changeMembers(number uint64, change func()) {
-	park := s.groups.get(pair{number, 0}).park
+	park := s.groups.get(number).park
 	before := s.members.first(number)
 	change()
 	after := s.members.first(number)
@@ -232,7 +233,7 @@ func (s *State) movePark(w *waiter, to uint64) {
 	oldest := s.members.first(w.group)
 	s.heads.remove(from, oldest)
 	s.heads.add(to, oldest)
-	s.groups.own(pair{w.group, 0}, s.epoch).park = to
+	s.groups.own(w.group, s.epoch).park = to
 }
 
 // parkProtected parks w, which is protected and attached, on another limit.
@@ -312,6 +313,7 @@ func (s *State) addReservations(w *waiter) {
 		if w.staged || !s.limit(n.limit).decays() {
 			q.keep(w.protection, true)
 		}
+		s.guarded.add(n.limit, w.age)
 		s.touch(n.limit)
 	}
 }
@@ -327,6 +329,7 @@ func (s *State) dropReservations(w *waiter) {
 		} else {
 			q.reserves = slices.Delete(q.reserves, at, at+1)
 		}
+		s.guarded.remove(n.limit, w.age)
 		s.touch(n.limit)
 	}
 }

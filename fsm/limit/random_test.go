@@ -22,8 +22,10 @@ type dice struct {
 	term   uint64
 	queue  bool              // mostly a crowded queue, few changes of limits
 	old    bool              // the rules may change
+	acl    bool              // tokens and policies change, too
 	even   bool              // spans and slots by which ends, decay and deadlines meet at one instant
 	dues   []int64           // instants at which something falls due
+	first  uint64            // the record that made the first token
 	tokens uint64            // the newest token that was seen
 	ages   map[string]uint64 // of acquires, by id
 }
@@ -108,14 +110,19 @@ func (d *dice) table() []draw {
 	}
 	if d.queue {
 		return slices.Concat(many(30, d.contend), many(24, d.release), many(4, d.cancel), many(4, d.part), many(8, d.interest),
-			many(8, d.tick), many(2, d.update), many(1, d.put), many(1, d.settings))
+			many(8, d.tick), many(2, d.update), many(1, d.put), many(1, d.settings), many(1, d.endQuarantine))
+	}
+	if d.acl && d.chance(30) {
+		return []draw{d.policy, d.policy, d.createToken, d.createToken, d.createToken, d.rotateToken, d.rotateToken, d.deleteToken, d.deletePolicy, d.bootstrap}
 	}
 	return slices.Concat(
 		many(14, d.acquire), many(7, d.release), many(3, d.cancel), many(2, d.renew), many(3, d.part), many(3, d.interest),
 		many(6, d.tick), many(5, d.update), many(2, d.put), many(1, d.delete), many(1, d.reset), many(1, d.force),
-		many(2, d.decrement), many(1, d.setActive), many(1, d.settings),
+		many(2, d.decrement), many(1, d.setActive), many(1, d.disown), many(1, d.settings), many(1, d.endQuarantine),
 	)
 }
+
+func (d *dice) endQuarantine(*command.Header) command.Op { return &command.EndQuarantine{} }
 
 func (d *dice) acquire(h *command.Header) command.Op {
 	h.ID = d.id()
@@ -280,6 +287,15 @@ func (d *dice) decrement(h *command.Header) command.Op {
 
 func (d *dice) setActive(*command.Header) command.Op {
 	return &command.SetActive{Name: d.name(), Slots: d.pick(0, 1, 2, 4)}
+}
+
+// disown draws the end of a lease whose slots stay: of one that acquires often
+// have, and under an id of its own now and then.
+func (d *dice) disown(h *command.Header) command.Op {
+	if d.chance(30) {
+		h.ID = d.id()
+	}
+	return &command.Disown{ID: d.id()}
 }
 
 func (d *dice) settings(*command.Header) command.Op {

@@ -23,7 +23,26 @@ func (s *State) find(name string) *limitRow {
 	if !ok {
 		return nil
 	}
-	return s.limits.get(pair{seq, 0})
+	return s.limits.get(seq)
+}
+
+// LimitByID returns a limit by its UUID.
+func (s *State) LimitByID(id [16]byte) (command.Limit, bool) {
+	l := s.limits.get(numberOf(id))
+	if l == nil || l.uuid != id || l.deleted {
+		return command.Limit{}, false
+	}
+	return s.show(l), true
+}
+
+// LimitsFrom returns at most n limits ordered by name, without the first skipped.
+func (s *State) LimitsFrom(skipped, n int) (list []command.Limit) {
+	for i := max(0, skipped); i < s.names.Len() && len(list) < n; i++ {
+		if _, seq, ok := s.names.GetAt(i); ok {
+			list = append(list, s.show(s.limits.get(seq)))
+		}
+	}
+	return list
 }
 
 // scanned is how many rows one read looks at, so that a filter which hardly
@@ -33,7 +52,7 @@ const scanned = 10_000
 // Limits returns at most n limits that match f and come after the name given,
 // ordered by name. Where there may be more, next is the name to go on after.
 func (s *State) Limits(f LimitFilter, after string, n int) (list []command.Limit, next string) {
-	seen, ended := 0, true
+	seen, ended, last := 0, true, ""
 	s.names.Ascend(max(after, f.Prefix), func(name string, seq uint64) bool {
 		if !strings.HasPrefix(name, f.Prefix) {
 			return false
@@ -41,18 +60,26 @@ func (s *State) Limits(f LimitFilter, after string, n int) (list []command.Limit
 		if name <= after {
 			return true
 		}
-		if seen++; len(list) == n || seen > scanned {
+		hidden := f.May != nil && !f.May(name)
+		if seen++; !hidden && len(list) == n || seen > scanned {
 			ended = false
 			return false
 		}
+		if hidden {
+			last = name
+			return true
+		}
 		next = name
-		if l := s.limits.get(pair{seq, 0}); hasLabels(l.set.Labels, f.Labels) {
+		if l := s.limits.get(seq); hasLabels(l.set.Labels, f.Labels) {
 			list = append(list, s.show(l))
 		}
 		return true
 	})
-	if ended {
+	switch {
+	case ended:
 		next = ""
+	case next == "":
+		next = last // where else to go on
 	}
 	return list, next
 }
@@ -130,11 +157,11 @@ func (s *State) oldestLeft(l *limitRow) (token uint64, lost int64) {
 }
 
 func (s *State) holder(token uint64, h *holding, slots int64) Holder {
-	shown := Holder{Kind: h.kind, Token: token, Slots: slots, Ordinals: h.ordinals, GrantedWall: h.wall}
+	shown := Holder{Kind: h.kind, Token: token, Slots: slots, Ordinals: h.ordinals.list(), GrantedWall: h.wall}
 	switch h.kind {
 	case HolderLease:
-		x := s.leases.get(pair{token, 0})
-		shown.ID, shown.Owner, shown.ExpiresIn = x.id, x.owner, x.end-s.now
+		x := s.leases.get(token)
+		shown.ID, shown.Owner, shown.ExpiresIn = x.id, x.terms.unpack().owner, x.end-s.now
 	case HolderGrace:
 		shown.ExpiresIn = h.freeAt - s.now
 	}
@@ -143,18 +170,23 @@ func (s *State) holder(token uint64, h *holding, slots int64) Holder {
 
 // Lease returns a lease that is held.
 func (s *State) Lease(token uint64) (Lease, bool) {
-	x := s.leases.get(pair{token, 0})
+	x := s.leases.get(token)
 	if x == nil {
 		return Lease{}, false
 	}
-	return s.showLease(x), true
+	t := x.terms.unpack()
+	return s.showLease(x, &t), true
 }
 
-func (s *State) showLease(x *lease) Lease {
+func (s *State) showLease(x *lease, t *terms) Lease {
 	return Lease{
-		ID: x.id, Token: x.token, Owner: x.owner, TTL: x.ttl, ExpiresIn: x.end - s.now, Held: s.now - x.granted,
-		GrantedWall: x.wall, Limits: s.showGrants(x.grants),
+		ID: x.id, Token: x.token, Owner: t.owner, TTL: t.ttl, ExpiresIn: x.end - s.now, Held: s.now - t.granted,
+		GrantedWall: t.wall, Limits: s.showGrants(t.grants),
 	}
+}
+
+func (s *State) matches(f *LeaseFilter, t *terms) bool {
+	return (f.Owner == "" || t.owner.Name == f.Owner) && s.now-t.granted >= f.OlderThan
 }
 
 // Leases returns at most n leases that match f and have tokens above after, by
@@ -167,15 +199,17 @@ func (s *State) Leases(f LeaseFilter, after uint64, n int) (list []Lease, next u
 			return false
 		}
 		next = token
-		if x != nil && (f.Owner == "" || x.owner.Name == f.Owner) && s.now-x.granted >= f.OlderThan {
-			list = append(list, s.showLease(x))
+		if x != nil {
+			if t := x.terms.unpack(); s.matches(&f, &t) {
+				list = append(list, s.showLease(x, &t))
+			}
 		}
 		return true
 	}
 	if f.Limit != "" {
 		s.leasesOf(f.Limit, after, visit)
 	} else {
-		s.leases.ascend(pair{after + 1, 0}, func(k pair, x *lease) bool { return visit(k.a, x) })
+		s.leases.ascend(after+1, visit)
 	}
 	if ended {
 		next = 0
@@ -197,7 +231,7 @@ func (s *State) leasesOf(name string, after uint64, visit func(token uint64, x *
 		if h.kind != HolderLease {
 			return visit(k.b, nil)
 		}
-		return visit(k.b, s.leases.get(pair{k.b, 0}))
+		return visit(k.b, s.leases.get(k.b))
 	})
 }
 
@@ -209,15 +243,51 @@ func (s *State) Acquire(id string) (command.Result, bool) {
 	case r == nil:
 		return nil, false
 	case r.state == requestWaiting:
-		return s.showWaiting(s.waiters.get(pair{r.ref, 0})), true
+		return s.showWaiting(s.waiters.get(r.ref)), true
 	case r.state == requestHeld:
-		return s.showHeld(s.leases.get(pair{r.ref, 0})), true
+		return s.showHeld(s.leases.get(r.ref)), true
 	case r.state == requestTombstone:
 		return &command.Problem{Code: command.CodeCancelled}, true
 	case r.state.leaseEnded():
 		return &command.Problem{Code: command.CodeLeaseEnded}, true
 	}
-	return r.result, true
+	return r.ending().result, true
+}
+
+// LimitsOfGrant names the limits of a lease that is held; none where it has ended.
+// given tells whether a grant of that token was made so far: one that was not may
+// be made by the next record.
+func (s *State) LimitsOfGrant(token uint64) (names []string, given bool) {
+	if x := s.leases.get(token); x != nil {
+		for _, g := range x.terms.grants() {
+			names = s.appendName(names, g.limit)
+		}
+	}
+	return names, token <= s.lastToken
+}
+
+// LimitsOfRequest names the limits of the acquire of this id, as long as it waits
+// or holds a lease. known tells whether the id is remembered.
+func (s *State) LimitsOfRequest(id string) (names []string, known bool) {
+	r := s.requests.get(id)
+	switch {
+	case r == nil:
+		return nil, false
+	case r.state == requestHeld:
+		names, _ = s.LimitsOfGrant(r.ref)
+	case r.state == requestWaiting:
+		for _, n := range s.waiters.get(r.ref).demand.wants {
+			names = s.appendName(names, n.limit)
+		}
+	}
+	return names, true
+}
+
+func (s *State) appendName(names []string, limit uint64) []string {
+	if l := s.limits.get(limit); l != nil {
+		names = append(names, l.name)
+	}
+	return names
 }
 
 // Joins returns the place of an acquire that already waits under this id with
@@ -228,7 +298,7 @@ func (s *State) Joins(id string, op *command.Acquire, stays int64) (*command.Wai
 	if r == nil || r.state != requestWaiting || !s.same(r, op, fingerprint(op)) {
 		return nil, false
 	}
-	w := s.waiters.get(pair{r.ref, 0})
+	w := s.waiters.get(r.ref)
 	if w.parted || max(w.lapse, s.termStart+graceOfTerm)-s.now < stays {
 		return nil, false
 	}
@@ -237,7 +307,8 @@ func (s *State) Joins(id string, op *command.Acquire, stays int64) (*command.Wai
 
 // showHeld describes a lease to a reader, who has no record.
 func (s *State) showHeld(x *lease) *command.Granted {
-	g := s.showGrant(x)
+	t := x.terms.unpack()
+	g := s.showGrant(x, &t)
 	g.ExpiresIn = x.end - s.now
 	return g
 }

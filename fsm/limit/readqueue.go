@@ -19,14 +19,14 @@ func (s *State) Queue(name string, after uint64, n int) (list []Waiter, ok bool)
 			return false
 		}
 		position++
-		list = append(list, s.showWaiter(l, s.waiters.get(pair{age, 0}), position))
+		list = append(list, s.showWaiter(l, s.waiters.get(age), position))
 		return true
 	})
 	return list, true
 }
 
 func (s *State) showWaiter(l *limitRow, w *waiter, position int64) Waiter {
-	park := s.limits.get(pair{s.parkOf(w), 0})
+	park := s.limits.get(s.parkOf(w))
 	return Waiter{
 		ID: w.id, Age: w.age, Position: position, Slots: w.of(l.seq), Owner: w.demand.owner,
 		WaitingFor: s.now - w.arrived, DeadlineIn: w.deadline - s.now, ParkedOn: park.name,
@@ -39,7 +39,7 @@ func (s *State) blocks(l *limitRow, age, protection uint64, slots int64) bool {
 	if l == nil || !l.enforcing() || slots == 0 {
 		return false
 	}
-	free := l.set.Slots - l.occupiedAt(s.now)
+	free := s.roomAt(l)
 	q := s.lines[l.seq]
 	switch {
 	case q == nil:
@@ -58,7 +58,7 @@ func (s *State) obstacles(wants []want, age, protection uint64) (position, wait 
 	var first *limitRow
 	wait = none
 	for _, n := range wants {
-		l := s.limits.get(pair{n.limit, 0})
+		l := s.limits.get(n.limit)
 		if !s.blocks(l, age, protection, n.slots) {
 			continue
 		}
@@ -100,10 +100,7 @@ func (s *State) newestNaming(limit uint64) (age uint64) {
 // can succeed, and one made then does, if nobody comes first.
 func (s *State) estimate(l *limitRow, slots, ahead int64) int64 {
 	if !l.decays() {
-		if l.average == 0 {
-			return none
-		}
-		return scale(l.average, ahead+1, l.set.Slots/max(1, slots))
+		return s.estimateReturn(l, slots, ahead)
 	}
 	needed := min(scale(slots, ahead+1, 1), 1<<61) - l.free()
 	if q := s.lines[l.seq]; q != nil && ahead == 0 {
@@ -116,6 +113,18 @@ func (s *State) estimate(l *limitRow, slots, ahead int64) int64 {
 		return none
 	}
 	return max(0, l.gone(needed)-s.now)
+}
+
+// estimateReturn is estimate for a limit without decay.
+func (s *State) estimateReturn(l *limitRow, slots, ahead int64) int64 {
+	left := s.Quarantine()
+	switch {
+	case left > 0 && l.free() >= scale(slots, ahead+1, 1):
+		return left
+	case l.average == 0:
+		return none
+	}
+	return max(left, scale(l.average, ahead+1, l.set.Slots/max(1, slots)))
 }
 
 // scale returns a*b/c, at most never.
@@ -134,9 +143,20 @@ func (s *State) showWaiting(w *waiter) *command.Waiting {
 	return &command.Waiting{ID: w.id, Age: w.age, Position: max(1, position), EstimatedWait: wait, BlockedBy: blockers}
 }
 
+// Fits tells whether an acquire of these entries would be granted at once, as far
+// as slots decide.
+func (s *State) Fits(entries []command.Entry) bool {
+	for _, n := range entries {
+		if l := s.find(n.Name); l != nil && s.blocks(l, never64, 0, n.Slots) {
+			return false
+		}
+	}
+	return true
+}
+
 // Explain says what an acquire of these entries would meet now.
 func (s *State) Explain(entries []command.Entry) Explanation {
-	e := Explanation{WouldGrant: true}
+	e := Explanation{WouldGrant: true, Quarantine: s.Quarantine()}
 	for _, n := range entries {
 		l := s.find(n.Name)
 		if l == nil {
@@ -172,7 +192,10 @@ func worse(x, y int64) int64 {
 }
 
 func (s *State) explainLimit(l *limitRow, slots int64) ExplainedLimit {
-	shown := ExplainedLimit{Name: l.name, Slots: l.set.Slots, Occupied: l.occupiedAt(s.now), Needed: slots, Ahead: s.ahead(l.seq, never64)}
+	shown := ExplainedLimit{
+		Name: l.name, Slots: l.set.Slots, Occupied: l.occupiedAt(s.now), Needed: slots, Ahead: s.ahead(l.seq, never64),
+		Quarantined: l.enforcing() && s.closed(l),
+	}
 	if s.blocks(l, never64, 0, slots) {
 		shown.FreeIn = s.estimate(l, slots, shown.Ahead)
 	}

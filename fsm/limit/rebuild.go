@@ -1,43 +1,48 @@
 package limit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
+	"github.com/limitd/limitd/fsm/acl"
 	"github.com/limitd/limitd/fsm/command"
 )
 
 // decodeRow puts one row of a snapshot into its table.
-func (s *State) decodeRow(kind section, d *command.Decoder) {
+func (s *State) decodeRow(kind section, d *command.Decoder, format byte) {
 	switch kind {
 	case sectionCluster:
-		decodeCluster(d, s)
+		decodeCluster(d, s, format)
 	case sectionLimits:
 		l := decodeLimit(d)
-		s.limits.put(pair{l.seq, 0}, l, s.epoch)
+		s.limits.put(l.seq, l, s.epoch)
 	case sectionHoldings:
 		k, h := decodeHolding(d)
 		s.holdings.put(k, h, s.epoch)
 	case sectionLeases:
 		x := decodeLease(d)
-		s.leases.put(pair{x.token, 0}, x, s.epoch)
+		s.leases.put(x.token, x, s.epoch)
 	case sectionWaiters:
 		w := decodeWaiter(d)
-		s.waiters.put(pair{w.age, 0}, w, s.epoch)
+		s.waiters.put(w.age, w, s.epoch)
 	case sectionRequests:
-		r := decodeRequest(d)
-		s.requests.put(r.id, r, s.epoch)
+		id, r := decodeRequest(d)
+		s.requests.put(id, r, s.epoch)
 	case sectionJobs:
 		s.jobs = append(s.jobs, decodeJob(d))
 	case sectionMarks:
 		s.marked[d.Uint()] = 0
+	case sectionEnd:
+	default:
+		s.acl.ReadRow(acl.RowKind(kind-sectionACL), d)
 	}
 }
 
 // rebuild makes the indexes from the tables. Its order matters: limits before
 // what names them, all waiters in their table before any enters its lines.
 func (s *State) rebuild() error {
-	steps := [...]func() error{s.rebuildLimits, s.rebuildHoldings, s.rebuildLeases, s.rebuildRequests, s.rebuildWaiters, s.rebuildMarks}
+	steps := [...]func() error{s.rebuildLimits, s.rebuildHoldings, s.rebuildLeases, s.rebuildRequests, s.rebuildWaiters, s.rebuildMarks, s.checkACL}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
@@ -50,8 +55,15 @@ func torn(text string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(text, args...))
 }
 
+func (s *State) checkACL() error {
+	if err := s.acl.Check(); err != nil {
+		return torn("%v", err)
+	}
+	return nil
+}
+
 func (s *State) rebuildLimits() error {
-	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
+	s.limits.ascend(0, func(_ uint64, l *limitRow) bool {
 		if !l.deleted {
 			s.names.Set(l.name, l.seq)
 		}
@@ -69,13 +81,13 @@ func (s *State) rebuildLimits() error {
 
 func (s *State) rebuildHoldings() (err error) {
 	s.holdings.ascend(pair{}, func(k pair, h *holding) bool {
-		l := s.limits.get(pair{k.a, 0})
+		l := s.limits.get(k.a)
 		if l == nil || h.slots <= 0 {
 			err = torn("a holding of limit %d, which is not there", k.a)
 			return false
 		}
 		l.holdings++
-		if h.kind == HolderLease && s.leases.get(pair{k.b, 0}) == nil {
+		if h.kind == HolderLease && s.leases.get(k.b) == nil {
 			err = torn("a holding of lease %d, which is not there", k.b)
 			return false
 		}
@@ -88,49 +100,50 @@ func (s *State) rebuildHoldings() (err error) {
 		}
 		return true
 	})
-	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
+	s.limits.ascend(0, func(_ uint64, l *limitRow) bool {
 		s.watchOldest(l)
 		return true
 	})
 	return err
 }
 
-func (s *State) rebuildLeases() (err error) {
-	s.leases.ascend(pair{}, func(_ pair, x *lease) bool {
-		r := s.requests.get(x.id)
-		if r == nil || r.state != requestHeld || r.ref != x.token {
-			err = torn("lease %d has no request", x.token)
-			return false
-		}
+func (s *State) rebuildLeases() error {
+	s.leases.ascend(0, func(_ uint64, x *lease) bool {
 		s.ends.add(uint64(x.end), x.token)
-		for _, g := range x.grants {
-			if l := s.limits.get(pair{g.limit, 0}); l != nil {
+		for _, g := range x.terms.grants() {
+			if l := s.limits.get(g.limit); l != nil {
 				l.refs++
 			}
 		}
 		return true
 	})
-	return err
+	return nil
 }
 
 func (s *State) rebuildRequests() (err error) {
-	var ended []*request
-	s.requests.ascend("", func(_ string, r *request) bool {
-		switch {
-		case r.state == requestWaiting && s.waiters.get(pair{r.ref, 0}) == nil:
-			err = torn("request %q waits, and no waiter is there", r.id)
-		case r.state == requestHeld && s.leases.get(pair{r.ref, 0}) == nil:
-			err = torn("request %q holds lease %d, which is not there", r.id, r.ref)
-		case r.state == requestAnswered && r.result == nil:
-			err = torn("request %q has no answer", r.id)
-		case r.state != requestWaiting && r.state != requestHeld:
-			ended = append(ended, r)
+	type ended struct {
+		id string
+		*request
+	}
+	var all []ended
+	held := 0
+	s.requests.ascend("", func(id string, r *request) bool {
+		switch r.state {
+		case requestWaiting:
+		case requestHeld:
+			held++
+		default:
+			all = append(all, ended{id, r})
 		}
+		err = s.checkRequest(id, r)
 		return err == nil
 	})
-	slices.SortFunc(ended, func(x, y *request) int { return int(int64(x.order) - int64(y.order)) })
-	for _, r := range ended {
-		s.ended.push(ending{at: r.ended, id: r.id})
+	if err == nil && held < s.leases.len() { // no two requests hold one lease: it has one id
+		err = torn("%d leases have no request", s.leases.len()-held)
+	}
+	slices.SortFunc(all, func(x, y ended) int { return cmp.Compare(x.ending().order, y.ending().order) })
+	for _, r := range all {
+		s.ended.push(ending{at: r.ending().at, id: r.id})
 		if r.state.leaseEnded() {
 			s.endedBy.Set(r.ref, r.id)
 		}
@@ -138,15 +151,33 @@ func (s *State) rebuildRequests() (err error) {
 	return err
 }
 
+func (s *State) checkRequest(id string, r *request) error {
+	switch r.state {
+	case requestWaiting:
+		if s.waiters.get(r.ref) == nil {
+			return torn("request %q waits, and no waiter is there", id)
+		}
+	case requestHeld:
+		if x := s.leases.get(r.ref); x == nil || x.id != id {
+			return torn("request %q holds lease %d, which is not there", id, r.ref)
+		}
+	case requestAnswered:
+		if r.ending().result == nil {
+			return torn("request %q has no answer", id)
+		}
+	}
+	return nil
+}
+
 func (s *State) rebuildWaiters() (err error) {
-	s.waiters.ascend(pair{}, func(_ pair, w *waiter) bool {
+	s.waiters.ascend(0, func(_ uint64, w *waiter) bool {
 		err = s.checkWaiter(w)
 		return err == nil
 	})
 	if err != nil {
 		return err
 	}
-	s.waiters.ascend(pair{}, func(_ pair, w *waiter) bool {
+	s.waiters.ascend(0, func(_ uint64, w *waiter) bool {
 		s.enterRestored(w)
 		return true
 	})
@@ -156,7 +187,7 @@ func (s *State) rebuildWaiters() (err error) {
 func (s *State) checkWaiter(w *waiter) error {
 	parked := false
 	for _, n := range w.demand.wants {
-		if s.limits.get(pair{n.limit, 0}) == nil {
+		if s.limits.get(n.limit) == nil {
 			return torn("waiter %d names limit %d, which is not there", w.age, n.limit)
 		}
 		parked = parked || n.limit == w.park
@@ -187,13 +218,16 @@ func (s *State) enterRestored(w *waiter) {
 // rebuildMarks finds what follows from all the rest: whose patience runs, when
 // decay is due, and the candidates of marked limits.
 func (s *State) rebuildMarks() error {
+	if s.quarantine != 0 && s.quarantine < s.now {
+		return torn("a quarantine that has ended")
+	}
 	for _, limit := range sortedMarks(s.marked) {
 		if s.lines[limit] == nil {
 			delete(s.marked, limit)
 		}
 	}
 	for _, j := range s.jobs {
-		if s.limits.get(pair{j.limit, 0}) == nil {
+		if j.kind != jobReopen && s.limits.get(j.limit) == nil {
 			return torn("a job on limit %d, which is not there", j.limit)
 		}
 	}

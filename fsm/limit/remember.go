@@ -41,9 +41,9 @@ func (s *State) same(r *request, op *command.Acquire, mark [16]byte) bool {
 func (s *State) ttlOf(r *request) int64 {
 	switch r.state {
 	case requestWaiting:
-		return s.waiters.get(pair{r.ref, 0}).demand.ttl
+		return s.waiters.get(r.ref).demand.ttl
 	case requestHeld:
-		return s.leases.get(pair{r.ref, 0}).ttl
+		return s.leases.get(r.ref).terms.ttl()
 	}
 	return s.settings.DefaultTTL
 }
@@ -66,29 +66,30 @@ func (s *State) refuseNew(h command.Header) *command.Problem {
 }
 
 // open begins to remember an id.
-func (s *State) open(id string, mark [16]byte, state requestState, ref uint64) *request {
-	r := &request{id: id, fingerprint: mark, state: state, ref: ref, first: s.now}
-	s.requests.put(id, r, s.epoch)
-	return r
+func (s *State) open(id string, mark [16]byte, state requestState, ref uint64) {
+	s.requests.put(id, &request{fingerprint: mark, state: state, ref: ref, first: s.now}, s.epoch)
 }
 
 // remember keeps the answer to an id that has ended.
 func (s *State) remember(id string, mark [16]byte, result command.Result) {
-	s.endRequest(s.open(id, mark, requestAnswered, 0), requestAnswered, result)
+	s.open(id, mark, requestAnswered, 0)
+	s.endRequest(id, requestAnswered, result)
 }
 
 // bury leaves a tombstone, so that an acquire that comes later grants nothing (S4).
 func (s *State) bury(id string) {
-	s.endRequest(s.open(id, [16]byte{}, requestTombstone, 0), requestTombstone, nil)
+	s.open(id, [16]byte{}, requestTombstone, 0)
+	s.endRequest(id, requestTombstone, nil)
 }
 
-// endRequest starts the window after which r is forgotten.
-func (s *State) endRequest(r *request, state requestState, result command.Result) {
+// endRequest starts the window after which the id is forgotten.
+func (s *State) endRequest(id string, state requestState, result command.Result) {
 	s.lastEnd++
-	r.state, r.result, r.ended, r.order = state, result, s.now, s.lastEnd
-	s.ended.push(ending{at: s.now, id: r.id})
+	r := s.request(id)
+	r.state, r.end = state, &requestEnd{at: s.now, order: s.lastEnd, result: result}
+	s.ended.push(ending{at: s.now, id: id})
 	if state.leaseEnded() {
-		s.endedBy.Set(r.ref, r.id)
+		s.endedBy.Set(r.ref, id)
 	}
 }
 
@@ -107,7 +108,7 @@ func (r *request) replay(mark [16]byte) command.Result {
 	if r.state != requestAnswered || r.fingerprint != mark {
 		return &command.Problem{Code: command.CodeIDReused}
 	}
-	return command.Replay(r.result)
+	return command.Replay(r.ending().result)
 }
 
 // again answers a repeated acquire.
@@ -122,11 +123,13 @@ func (s *State) again(r *request, op *command.Acquire, mark [16]byte) command.Re
 	case r.state == requestWaiting:
 		return s.joinWait(s.waiter(r.ref))
 	case r.state == requestHeld:
-		return command.Replay(s.showGrant(s.leases.get(pair{r.ref, 0})))
+		x := s.leases.get(r.ref)
+		t := x.terms.unpack()
+		return command.Replay(s.showGrant(x, &t))
 	case r.state.leaseEnded():
 		return &command.Problem{Code: command.CodeLeaseEnded, Replayed: true}
 	}
-	return command.Replay(r.result)
+	return command.Replay(r.ending().result)
 }
 
 // uuid makes the id of a new limit: its number, then a hash, as RFC 9562's
@@ -143,4 +146,9 @@ func (s *State) uuid(seq uint64) (id [16]byte) {
 	id[6] = id[6]&0x0f | 0x80
 	id[8] = id[8]&0x3f | 0x80
 	return id
+}
+
+// numberOf returns the number in a limit's id.
+func numberOf(id [16]byte) uint64 {
+	return uint64(binary.BigEndian.Uint16(id[0:]))<<32 | uint64(binary.BigEndian.Uint32(id[2:]))
 }

@@ -7,7 +7,7 @@ const none = int64(-1)
 
 // limitRow is one limit.
 type limitRow struct {
-	epoch    uint64
+	epoch    uint32
 	seq      uint64 // its number in order of creation, by which all else names it
 	uuid     [16]byte
 	name     string
@@ -39,7 +39,7 @@ type occupancy struct {
 	oldestEnd int64 // where decay takes the oldest of several, or one in grace: when; else 0
 }
 
-func (l *limitRow) stamp() *uint64 { return &l.epoch }
+func (l *limitRow) stamp() *uint32 { return &l.epoch }
 func (l *limitRow) detach()        { l.ordinals = append([]uint64(nil), l.ordinals...) }
 
 // enforcing tells whether the limit can stand in anybody's way.
@@ -53,49 +53,38 @@ func (l *limitRow) free() int64 { return l.set.Slots - l.held }
 // holding is slots of one limit, held under one token. Rate and anonymous
 // grants that follow each other share a holding, since nobody can name them.
 type holding struct {
-	epoch    uint64
+	epoch    uint32
 	kind     HolderKind
 	slots    int64
 	granted  int64 // cluster time
 	wall     int64
 	freeAt   int64 // cluster time at which grace ends
-	ordinals []uint32
+	ordinals *ordinals
 }
 
-func (h *holding) stamp() *uint64 { return &h.epoch }
+// ordinals are the slots that a holding of a numbered limit has (L11); nil: none.
+type ordinals []uint32
+
+func newOrdinals(list []uint32) *ordinals {
+	if len(list) == 0 {
+		return nil
+	}
+	return (*ordinals)(&list)
+}
+
+func (o *ordinals) list() []uint32 {
+	if o == nil {
+		return nil
+	}
+	return *o
+}
+
+func (h *holding) stamp() *uint32 { return &h.epoch }
 func (h *holding) detach()        {}
-
-// lease is a grant with an owner and an end.
-type lease struct {
-	epoch   uint64
-	token   uint64
-	id      string
-	owner   command.Owner
-	ttl     int64
-	granted int64 // cluster time
-	waited  int64
-	end     int64 // cluster time
-	wall    int64
-	grants  []grant
-	skipped []string
-}
-
-func (l *lease) stamp() *uint64 { return &l.epoch }
-func (l *lease) detach()        { l.grants = append([]grant(nil), l.grants...) }
-
-// grant is what a lease has of one limit.
-type grant struct {
-	limit     uint64
-	slots     int64
-	mode      command.Mode
-	counted   bool
-	wouldDeny bool
-	ordinals  []uint32
-}
 
 // waiter is a place in the queue.
 type waiter struct {
-	epoch   uint64
+	epoch   uint32
 	age     uint64 // log index of its acquire
 	id      string
 	demand  demand
@@ -136,7 +125,7 @@ type place struct {
 	first      int64 // since when it has been first on its limit; none
 }
 
-func (w *waiter) stamp() *uint64  { return &w.epoch }
+func (w *waiter) stamp() *uint32  { return &w.epoch }
 func (w *waiter) detach()         {}
 func (w *waiter) protected() bool { return w.protection != 0 && !w.parted }
 
@@ -153,11 +142,11 @@ func (w *waiter) of(limit uint64) int64 {
 // group is the waiters of equal demands, attached and unprotected, which are
 // parked together.
 type group struct {
-	epoch uint64
+	epoch uint32
 	park  uint64
 }
 
-func (g *group) stamp() *uint64 { return &g.epoch }
+func (g *group) stamp() *uint32 { return &g.epoch }
 func (g *group) detach()        {}
 
 // requestState is what became of a request.
@@ -177,18 +166,30 @@ const (
 // leaseEnded tells whether the request's lease was held and has ended.
 func (r requestState) leaseEnded() bool { return r >= requestReleased && r <= requestForced }
 
-// request is what is remembered of an id.
+// request is what is remembered of an id, which is its key.
 type request struct {
-	epoch       uint64
-	id          string
-	fingerprint [16]byte
+	epoch       uint32
 	state       requestState
+	fingerprint [16]byte
 	ref         uint64
-	first       int64 // cluster time of its first record
-	ended       int64
-	order       uint64 // of its end, among all
-	result      command.Result
+	first       int64       // cluster time of its first record
+	end         *requestEnd // nil: it waits, or holds a lease
 }
 
-func (r *request) stamp() *uint64 { return &r.epoch }
+// requestEnd is how a request ended. It never changes.
+type requestEnd struct {
+	at     int64
+	order  uint64 // among all ends
+	result command.Result
+}
+
+// ending is how the request ended; zero where it has not.
+func (r *request) ending() requestEnd {
+	if r.end == nil {
+		return requestEnd{}
+	}
+	return *r.end
+}
+
+func (r *request) stamp() *uint32 { return &r.epoch }
 func (r *request) detach()        {}

@@ -66,16 +66,17 @@ func (s *State) Scene(sc *Scene) {
 	sc.Now, sc.Places = s.now, s.lastPlace
 	sc.Limits, sc.Leases, sc.Waiters = sc.Limits[:0], sc.Leases[:0], sc.Waiters[:0]
 	first := uint64(0) // limits are numbered on, so that an index follows from a number
-	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
+	s.limits.ascend(0, func(_ uint64, l *limitRow) bool {
 		if first == 0 {
 			first = l.seq
 		}
 		sc.Limits = append(sc.Limits, s.sceneLimit(l, sc))
 		return true
 	})
-	s.leases.ascend(pair{}, func(_ pair, x *lease) bool {
-		sl := SceneLease{Token: x.token, Demand: int(x.owner.PID), End: x.end}
-		for i, g := range x.grants {
+	s.leases.ascend(0, func(_ uint64, x *lease) bool {
+		t := x.terms.unpack()
+		sl := SceneLease{Token: x.token, Demand: int(t.owner.PID), End: x.end}
+		for i, g := range t.grants {
 			if !g.counted {
 				sl.Uncounted |= 1 << i
 			}
@@ -83,7 +84,7 @@ func (s *State) Scene(sc *Scene) {
 		sc.Leases = append(sc.Leases, sl)
 		return true
 	})
-	s.waiters.ascend(pair{}, func(_ pair, w *waiter) bool {
+	s.waiters.ascend(0, func(_ uint64, w *waiter) bool {
 		sc.Waiters = append(sc.Waiters, SceneWaiter{
 			ID: w.id, Age: w.age, Demand: int(w.demand.owner.PID), Tagged: w.demand.owner.Host != "",
 			Park: int(s.parkOf(w) - first), Moves: w.moves, Place: w.protection, Staged: w.staged, Parted: w.parted,
@@ -137,7 +138,7 @@ type Template struct {
 // acquires given: each has its number for its owner's PID.
 func NewTemplate(s *State, now int64, acquires []command.Acquire) *Template {
 	t := &Template{state: New(), chunk: make([]ending, 0, chunkSize), clock: clock{index: 1000, now: now, term: s.term}, cluster: s.cluster}
-	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
+	s.limits.ascend(0, func(_ uint64, l *limitRow) bool {
 		t.limits = append(t.limits, l)
 		return true
 	})
@@ -184,7 +185,7 @@ func (t *Template) empty() *State {
 	s.families.Clear()
 	s.names.Clear()
 	s.endedBy.Clear()
-	for _, set := range [...]pairs{s.naming, s.heads, s.members, s.ready, s.ends, s.nameless, s.deadlines, s.lapses, s.firsts, s.decays, s.oldests, s.unused, s.draining.limits} {
+	for _, set := range [...]pairs{s.naming, s.heads, s.guarded, s.members, s.ready, s.ends, s.nameless, s.deadlines, s.lapses, s.firsts, s.decays, s.oldests, s.unused, s.draining.limits} {
 		set.tree.Clear()
 	}
 	s.draining = draining{limits: s.draining.limits}
@@ -200,7 +201,7 @@ func (t *Template) wakeLimit(s *State, row limitRow, l *SceneLimit) {
 	row.set.Slots, row.set.Active = l.Slots, !l.Inactive
 	row.held, row.frac, row.since = l.Held, l.Frac, s.now
 	row.refs, row.holdings, row.drains = 0, 0, false
-	s.limits.put(pair{row.seq, 0}, &row, s.epoch)
+	s.limits.put(row.seq, &row, s.epoch)
 	for _, h := range l.Holdings {
 		s.lastToken = max(s.lastToken, h.Token)
 		s.holdings.put(pair{row.seq, h.Token}, &holding{kind: h.Kind, slots: h.Slots, granted: s.now, freeAt: h.FreeAt}, s.epoch)
@@ -209,13 +210,14 @@ func (t *Template) wakeLimit(s *State, row limitRow, l *SceneLimit) {
 
 func (t *Template) wakeLease(s *State, i int, l *SceneLease) {
 	d := t.demands[l.Demand]
-	x := &lease{token: l.Token, id: t.ids[i], owner: d.owner, ttl: d.ttl, granted: s.now, end: l.End}
-	x.grants = make([]grant, 0, len(d.wants))
+	x := &lease{token: l.Token, id: t.ids[i], end: l.End}
+	fixed := terms{owner: d.owner, ttl: d.ttl, granted: s.now}
 	for i, n := range d.wants {
-		x.grants = append(x.grants, grant{limit: n.limit, slots: n.slots, mode: n.mode, counted: l.Uncounted>>i&1 == 0})
+		fixed.grants = append(fixed.grants, grant{limit: n.limit, slots: n.slots, mode: n.mode, counted: l.Uncounted>>i&1 == 0})
 	}
+	x.terms = fixed.pack()
 	s.lastToken = max(s.lastToken, l.Token)
-	s.leases.put(pair{x.token, 0}, x, s.epoch)
+	s.leases.put(x.token, x, s.epoch)
 	s.open(x.id, t.marks[l.Demand], requestHeld, x.token)
 }
 
@@ -229,6 +231,6 @@ func (t *Template) wakeWaiter(s *State, x *SceneWaiter) {
 		protection: x.Place, staged: x.Staged, parted: x.Parted, first: x.First,
 	}
 	s.lastPlace = max(s.lastPlace, x.Place)
-	s.waiters.put(pair{w.age, 0}, w, s.epoch)
+	s.waiters.put(w.age, w, s.epoch)
 	s.open(w.id, t.marks[x.Demand], requestWaiting, w.age)
 }

@@ -35,6 +35,10 @@ import (
 // There, too, "rules=1" plays a script under older rules, and "budget=3" with
 // records that play no more than 3 events, examinations and items.
 //
+// "restore longest_ttl=1h" puts a backup of the state in its place, as an operator
+// would, with a quarantine that outlasts leases of an hour; "show" with no name
+// tells of that.
+//
 // The oracle plays the same records, and has to agree. After every record a
 // second state is restored from a snapshot of the first, and goes on instead; then
 // all is played again without that, and has to be answered alike.
@@ -144,6 +148,12 @@ func (s *script) play(verb string, args []string) error {
 		return err
 	case "show":
 		return s.show(args)
+	case "restore":
+		o := parseOptions(args, "longest_ttl")
+		if o.err == nil {
+			s.both.restoreBackup(o.time("longest_ttl"))
+		}
+		return o.err
 	}
 	return s.record(verb, args)
 }
@@ -195,6 +205,9 @@ func (s *script) restart() error {
 func (s *script) show(names []string) error {
 	if err := s.record("read", nil); err != nil {
 		return err
+	}
+	if left := s.both.real.Quarantine(); left > 0 && len(names) == 0 {
+		s.answer(fmt.Sprintf("quarantine for %v", time.Duration(left)))
 	}
 	for _, name := range names {
 		if l, ok := s.both.real.Limit(name); ok {

@@ -131,7 +131,7 @@ func (p *step) patient() error {
 		first := p.inLine(x)
 		for j := range p.after.Waiters {
 			y := &p.after.Waiters[j]
-			if p.inLine(y) && y.Park == x.Park && y.Age < x.Age || p.protected(y) && p.names(y.Demand, x.Park) {
+			if y.Age < x.Age && (p.inLine(y) && y.Park == x.Park || p.protected(y) && p.names(y.Demand, x.Park)) {
 				first = false
 			}
 		}

@@ -17,7 +17,7 @@ func scopes(full bool) (list []scope) {
 		return list
 	}
 	list = append(list, one(3, 3), two(1, 1, 3), ring(3), counted(3), followed(3), followedTwo(3), interest(3), decay(3))
-	list = append(list, one(1, 4), one(1, 5), one(2, 4), one(2, 5), one(3, 4), followedRing(3), followedDecay(2), ring(4), two(2, 2, 3), two(3, 1, 3))
+	list = append(list, one(1, 4), one(1, 5), one(2, 4), one(2, 5), one(3, 4), followedRing(3), rows(3), followedDecay(2), ring(4), two(2, 2, 3), two(3, 1, 3))
 	return append(list, two(2, 1, 3), two(1, 1, 4), one(3, 5), two(2, 1, 4), followedDecay(3))
 }
 
@@ -112,6 +112,18 @@ func followedRing(waiters int) scope {
 	s.name, s.tag, s.parted = fmt.Sprintf("a ring of 3 limits in time, %d waiters, one followed", waiters), true, 0
 	s.resize = [2]int64{}
 	return timed(s)
+}
+
+// rows has one waiter that wants all of a limit beside two rows of those that
+// want a part of it and something else, and are protected in turn.
+func rows(waiters int) scope {
+	s := timed(scope{
+		name:   fmt.Sprintf("two rows beside one that wants all in time, %d waiters, one followed", waiters),
+		limits: []string{"a slots=1", "b slots=1", "c slots=2"}, held: []string{"a=1", "b=1", "c=1", "c=1"},
+		callers: []string{"c=2", "a=1 c=1", "b=1 c=1"}, waiters: waiters, tag: true,
+	})
+	s.ttl = 4 * time.Second // longer than the patience, so that the rows' turns meet
+	return s
 }
 
 // interest lapses unless it is renewed.

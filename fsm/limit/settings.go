@@ -72,16 +72,28 @@ func (s *State) setRules(op *command.SetRules) command.Result {
 	s.rules = max(old, op.Version)
 	if old < rules2 && s.rules >= rules2 {
 		s.barNameless()
+		s.rewatch()
 	}
 	return &command.Done{}
+}
+
+// rewatch looks again at who is first, which version 1 of the rules said of
+// nobody where anybody was protected (A2).
+func (s *State) rewatch() {
+	s.limits.ascend(0, func(k uint64, _ *limitRow) bool {
+		if q := s.lines[k]; q != nil && len(q.reserves) > 0 {
+			s.touch(k)
+		}
+		return true
+	})
 }
 
 // barNameless tells those who wait for anonymous slots of limits that were made
 // numbered meanwhile, which version 1 of the rules left waiting (L11).
 func (s *State) barNameless() {
-	s.limits.ascend(pair{}, func(k pair, l *limitRow) bool {
-		if s.lines[k.a] != nil && s.refusesAnonymous(l) {
-			s.addJob(jobJudge, k.a)
+	s.limits.ascend(0, func(k uint64, l *limitRow) bool {
+		if s.lines[k] != nil && s.refusesAnonymous(l) {
+			s.addJob(jobJudge, k)
 		}
 		return true
 	})

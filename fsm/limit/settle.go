@@ -13,13 +13,14 @@ func (s *State) lacks(l *limitRow, age, protection uint64, slots int64) bool {
 	}
 	s.settle(l)
 	q := s.lines[l.seq]
+	room := s.room(l)
 	if q == nil {
-		return l.free() < slots
+		return room < slots
 	}
 	if protection != 0 {
-		return !fits(l.free(), q.reservedBefore(protection), slots)
+		return !fits(room, q.reservedBefore(protection), slots)
 	}
-	if !fits(l.free(), q.reserved, slots) {
+	if !fits(room, q.reserved, slots) {
 		return true
 	}
 	head := s.heads.first(l.seq)
@@ -62,8 +63,8 @@ const unprotectedRank = 1 << 63
 // changes nothing: a restored state, which looks for its candidates, must stay
 // what it was.
 func (s *State) candidate(limit uint64) (rank, age uint64) {
-	q, l := s.lines[limit], s.limits.get(pair{limit, 0})
-	free, blocks := l.set.Slots-l.occupiedAt(s.now), l.enforcing()
+	q, l := s.lines[limit], s.limits.get(limit)
+	free, blocks := s.roomAt(l), l.enforcing()
 	kept, parked := int64(0), q.parked
 	for at := 0; parked > 0; at++ {
 		r := q.reserves[at]
@@ -186,8 +187,8 @@ func (s *State) afterSettling() {
 }
 
 // refreshPatience starts and stops the patience of those that are first on
-// their limit: nobody older parked, nobody protected, on it (A2). One that
-// moved and is first where it went goes on.
+// their limit: nobody older parked, nobody older protected, on it (A2). One
+// that moved and is first where it went goes on.
 func (s *State) refreshPatience() {
 	for _, limit := range s.touched {
 		q := s.lines[limit]
@@ -215,12 +216,16 @@ func (s *State) refreshPatience() {
 	}
 }
 
-// firstOn returns the waiter that is first on a limit, or 0.
+// firstOn returns the waiter that is first on a limit, or 0. One protected that
+// is younger takes nobody's place: so the oldest of all waiters is first
+// wherever it stands, which is why nobody starves. Version 1 of the rules let
+// patience begin anew after every protection.
 func (s *State) firstOn(limit uint64, q *line) uint64 {
-	if len(q.reserves) > 0 {
+	head := s.heads.first(limit)
+	if len(q.reserves) > 0 && (s.rules < rules2 || s.guarded.first(limit) < head) {
 		return 0
 	}
-	return s.heads.first(limit)
+	return head
 }
 
 func (s *State) isFirst(w *waiter) bool {
@@ -256,7 +261,7 @@ func (s *State) refreshDecay(limit uint64, q *line) {
 }
 
 func (s *State) decayDue(limit uint64, q *line) int64 {
-	l := s.limits.get(pair{limit, 0})
+	l := s.limits.get(limit)
 	if !l.decays() || !l.enforcing() {
 		return never
 	}
@@ -293,7 +298,7 @@ func (s *State) neededOf(limit uint64, q *line, free int64) int64 {
 		}
 	}
 	if head := s.heads.first(limit); head != 0 {
-		consider(s.waiters.get(pair{head, 0}).of(limit) - (free - q.reserved))
+		consider(s.waiters.get(head).of(limit) - (free - q.reserved))
 	}
 	return needed
 }

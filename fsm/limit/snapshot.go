@@ -8,18 +8,22 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"runtime"
 	"slices"
 
+	"github.com/limitd/limitd/fsm/acl"
 	"github.com/limitd/limitd/fsm/command"
 )
 
 // A snapshot is, in this order:
 //
 //	16 bytes  "limitd snapshot\n"
-//	1 byte    format: 2 where a job is open that gives back anonymous slots, which
-//	          format 1 does not know, and else 1
-//	frames    each: length (varint), section (1 byte), the row as encode.go writes it;
-//	          sections ascend, rows ascend by their key within one
+//	1 byte    format: 4 where there is a quarantine, or a job that ends one; else 3 where
+//	          there are tokens or policies; else 2 where a job is open that gives back
+//	          anonymous slots; else 1. Each knows what those before it know
+//	frames    each: length (varint), section (1 byte), the row as encode.go, or fsm/acl,
+//	          writes it; sections ascend, sectionEnd last; rows ascend by their key
+//	          within one
 //	1 frame   of section sectionEnd, empty
 //	32 bytes  SHA-256 of all that comes before
 //
@@ -28,7 +32,7 @@ import (
 
 const (
 	snapshotMagic  = "limitd snapshot\n"
-	snapshotFormat = 2 // the newest
+	snapshotFormat = 4 // the newest
 	maxFrame       = 64 << 20
 )
 
@@ -43,14 +47,24 @@ const (
 	sectionRequests
 	sectionJobs
 	sectionMarks
-	sectionEnd
+	sectionEnd    // the last one of every format
+	sectionACL    // and those behind it, by acl.RowKind
+	sectionBeyond = sectionACL + section(acl.RowKinds)
 )
+
+// rank is a section's place in the order.
+func (k section) rank() section {
+	if k == sectionEnd {
+		return sectionBeyond
+	}
+	return k
+}
 
 var (
 	// ErrDamaged says that a snapshot's bytes are not what was written.
 	ErrDamaged = errors.New("limit: the snapshot is damaged")
-	// ErrNewer says that a snapshot was written by a newer limitd.
-	ErrNewer = errors.New("limit: the snapshot is of a newer version of limitd: start that version")
+	// ErrNewer says that a snapshot or a record was written by a newer limitd.
+	ErrNewer = errors.New("limit: the data is of a newer version of limitd: start that version")
 )
 
 // Snapshot is the state at one record. It may be read while the state that it
@@ -64,7 +78,7 @@ func (s *State) Snapshot() *Snapshot {
 		clock: s.clock, cluster: s.cluster,
 		limits: s.limits.copy(), holdings: s.holdings.copy(), leases: s.leases.copy(),
 		waiters: s.waiters.copy(), groups: s.groups.copy(), requests: s.requests.copy(),
-		jobs: slices.Clone(s.jobs), queue: queue{marked: s.copyMarks()},
+		jobs: slices.Clone(s.jobs), queue: queue{marked: s.copyMarks()}, acl: s.acl.Copy(),
 	}}
 }
 
@@ -84,7 +98,7 @@ func (n *Snapshot) Write(w io.Writer) error {
 	sum := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
 	out.WriteString(snapshotMagic)
-	out.WriteByte(formatOf(n.frozen.jobs))
+	out.WriteByte(n.frozen.format())
 	if err := n.frames(out); err != nil {
 		return fmt.Errorf("write a snapshot: %w", err)
 	}
@@ -97,9 +111,18 @@ func (n *Snapshot) Write(w io.Writer) error {
 	return nil
 }
 
-// formatOf returns the format that a snapshot with these open jobs has.
-func formatOf(jobs []job) byte {
-	if slices.ContainsFunc(jobs, func(j job) bool { return j.kind == jobReturn }) {
+// format returns the format that a snapshot of s has: the lowest that can say what
+// there is.
+func (s *State) format() byte {
+	has := func(kind jobKind) bool {
+		return slices.ContainsFunc(s.jobs, func(j job) bool { return j.kind == kind })
+	}
+	switch {
+	case s.quarantine != 0 || has(jobReopen):
+		return 4
+	case !s.acl.Empty():
+		return 3
+	case has(jobReturn):
 		return 2
 	}
 	return 1
@@ -121,20 +144,20 @@ func (n *Snapshot) frames(out *bufio.Writer) error {
 	s := &n.frozen
 	f := framer{out: out}
 	f.frame(sectionCluster, func(e *command.Encoder) { encodeCluster(e, s) })
-	s.limits.ascend(pair{}, func(_ pair, l *limitRow) bool {
+	s.limits.ascend(0, func(_ uint64, l *limitRow) bool {
 		return f.frame(sectionLimits, func(e *command.Encoder) { encodeLimit(e, l) })
 	})
 	s.holdings.ascend(pair{}, func(k pair, h *holding) bool {
 		return f.frame(sectionHoldings, func(e *command.Encoder) { encodeHolding(e, k, h) })
 	})
-	s.leases.ascend(pair{}, func(_ pair, x *lease) bool {
+	s.leases.ascend(0, func(_ uint64, x *lease) bool {
 		return f.frame(sectionLeases, func(e *command.Encoder) { encodeLease(e, x) })
 	})
-	s.waiters.ascend(pair{}, func(_ pair, w *waiter) bool {
+	s.waiters.ascend(0, func(_ uint64, w *waiter) bool {
 		return f.frame(sectionWaiters, func(e *command.Encoder) { encodeWaiter(e, w, s.parkOf(w)) })
 	})
-	s.requests.ascend("", func(_ string, r *request) bool {
-		return f.frame(sectionRequests, func(e *command.Encoder) { encodeRequest(e, r) })
+	s.requests.ascend("", func(id string, r *request) bool {
+		return f.frame(sectionRequests, func(e *command.Encoder) { encodeRequest(e, id, r) })
 	})
 	for _, j := range s.jobs {
 		f.frame(sectionJobs, func(e *command.Encoder) { encodeJob(e, j) })
@@ -142,6 +165,9 @@ func (n *Snapshot) frames(out *bufio.Writer) error {
 	for _, limit := range sortedMarks(s.marked) {
 		f.frame(sectionMarks, func(e *command.Encoder) { e.Uint(limit) })
 	}
+	s.acl.Rows(func(kind acl.RowKind, encode func(*command.Encoder)) bool {
+		return f.frame(sectionACL+section(kind), encode)
+	})
 	f.frame(sectionEnd, func(*command.Encoder) {})
 	return f.err
 }
@@ -157,10 +183,16 @@ func sortedMarks(marked map[uint64]uint64) []uint64 {
 
 // framer writes frames, and keeps the first error.
 type framer struct {
-	out *bufio.Writer
-	row []byte
-	err error
+	out  *bufio.Writer
+	row  []byte
+	rows int // written
+	err  error
 }
+
+// yieldEvery is how many rows are written, in some 50 us, before others have
+// their turn: on few cores Apply would wait as long as the scheduler lets a
+// goroutine run, 10 ms, and again behind the collector.
+const yieldEvery = 64
 
 // frame writes one row. It returns false once a write has failed.
 func (f *framer) frame(kind section, encode func(*command.Encoder)) bool {
@@ -170,6 +202,9 @@ func (f *framer) frame(kind section, encode func(*command.Encoder)) bool {
 	var length [binary.MaxVarintLen64]byte
 	f.write(binary.AppendUvarint(length[:0], uint64(len(f.row))))
 	f.write(f.row)
+	if f.rows++; f.rows%yieldEvery == 0 {
+		runtime.Gosched()
+	}
 	return f.err == nil
 }
 
@@ -185,11 +220,8 @@ func (f *framer) write(b []byte) {
 func Restore(r io.Reader) (*State, error) {
 	s := New()
 	in := &hashedReader{in: bufio.NewReaderSize(r, 1<<16), sum: sha256.New()}
-	if err := s.read(in); err != nil {
+	if err := readSnapshot(in, s, s.decodeRow); err != nil {
 		return nil, fmt.Errorf("restore a snapshot: %w", err)
-	}
-	if s.rules > Rules {
-		return nil, fmt.Errorf("restore a snapshot: %w: rules version %d, and this one knows %d", ErrNewer, s.rules, Rules)
 	}
 	if err := s.rebuild(); err != nil {
 		return nil, fmt.Errorf("restore a snapshot: %w", err)
@@ -197,7 +229,13 @@ func Restore(r io.Reader) (*State, error) {
 	return s, nil
 }
 
-func (s *State) read(in *hashedReader) error {
+// rowReader reads one row of a snapshot of that format.
+type rowReader func(kind section, d *command.Decoder, format byte)
+
+// readSnapshot reads a whole snapshot, row by row, and checks it: its frame, its
+// checksum, and that s, into which row puts at least the cluster and the jobs, is
+// of its format and of rules that are known.
+func readSnapshot(in *hashedReader, s *State, row rowReader) error {
 	head := make([]byte, len(snapshotMagic)+1)
 	if err := in.full(head); err != nil {
 		return err
@@ -210,38 +248,46 @@ func (s *State) read(in *hashedReader) error {
 		return fmt.Errorf("%w: format %d", ErrNewer, format)
 	}
 	for last := sectionCluster; last != sectionEnd; {
-		kind, err := s.readFrame(in, last)
+		kind, err := readFrame(in, last, format, row)
 		if err != nil {
 			return err
 		}
 		last = kind
 	}
-	if format != formatOf(s.jobs) {
+	if format != s.format() {
 		return fmt.Errorf("%w: it is not of format %d", ErrDamaged, format)
 	}
 	want := in.sum.Sum(nil)
-	got := make([]byte, len(want))
-	if err := in.full(got); err != nil {
+	if err := in.full(in.told[:]); err != nil {
 		return err
 	}
-	if !slices.Equal(got, want) {
+	if !slices.Equal(in.told[:], want) {
 		return fmt.Errorf("%w: its checksum does not match", ErrDamaged)
+	}
+	switch _, err := in.in.ReadByte(); {
+	case err == nil:
+		return fmt.Errorf("%w: there is more behind its end", ErrDamaged)
+	case !errors.Is(err, io.EOF): // the reader's own verdict on what it gave
+		return fmt.Errorf("%w: behind its end: %w", ErrDamaged, err)
+	}
+	if s.rules > Rules {
+		return fmt.Errorf("%w: rules version %d, and this one knows %d", ErrNewer, s.rules, Rules)
 	}
 	return nil
 }
 
 // readFrame reads one row, whose section must not come before the last one's.
-func (s *State) readFrame(in *hashedReader, last section) (section, error) {
-	row, err := in.frame()
+func readFrame(in *hashedReader, last section, format byte, row rowReader) (section, error) {
+	b, err := in.frame()
 	if err != nil {
 		return 0, err
 	}
-	kind := section(row[0])
-	if kind < last || kind > sectionEnd {
+	kind := section(b[0])
+	if kind.rank() < last.rank() || kind >= sectionBeyond {
 		return 0, fmt.Errorf("%w: section %d after %d", ErrDamaged, kind, last)
 	}
-	d := command.NewDecoder(row[1:])
-	s.decodeRow(kind, d)
+	d := command.NewDecoder(b[1:])
+	row(kind, d, format)
 	if err := d.Close(); err != nil {
 		return 0, fmt.Errorf("%w: section %d: %w", ErrDamaged, kind, err)
 	}
@@ -250,17 +296,10 @@ func (s *State) readFrame(in *hashedReader, last section) (section, error) {
 
 // hashedReader reads a snapshot and sums what it reads.
 type hashedReader struct {
-	in  *bufio.Reader
-	sum hash.Hash
-	row []byte
-}
-
-func (h *hashedReader) ReadByte() (byte, error) {
-	b, err := h.in.ReadByte()
-	if err == nil {
-		h.sum.Write([]byte{b})
-	}
-	return b, err
+	in   *bufio.Reader
+	sum  hash.Hash
+	row  []byte
+	told [sha256.Size]byte // what the snapshot says its sum is
 }
 
 func (h *hashedReader) full(b []byte) error {
@@ -273,30 +312,27 @@ func (h *hashedReader) full(b []byte) error {
 
 // frame returns the next frame, valid until the one after.
 func (h *hashedReader) frame() ([]byte, error) {
-	n, err := binary.ReadUvarint(h)
-	if err != nil {
+	head, err := h.in.Peek(binary.MaxVarintLen64) // of less there may be enough
+	n, size := binary.Uvarint(head)
+	if size == 0 {
 		return nil, fmt.Errorf("%w: it ends too soon: %w", ErrDamaged, err)
 	}
-	if n == 0 || n > maxFrame {
+	if size < 0 || n == 0 || n > maxFrame {
 		return nil, fmt.Errorf("%w: a row of %d bytes", ErrDamaged, n)
 	}
-	if uint64(cap(h.row)) < n {
-		h.row = make([]byte, n)
-	}
-	h.row = h.row[:n]
-	return h.row, h.full(h.row)
+	h.row = slices.Grow(h.row[:0], size+int(n))[:size+int(n)]
+	return h.row[size:], h.full(h.row)
 }
 
-// Rewrite copies a backup from r to w as it may be restored into a cluster:
-// tokens continue 2^40 further on, so that none is ever given twice (S2). It
-// returns the index of the last record that the backup holds: ages of waiters
-// and revisions of limits are such indexes, so the log must go on behind it.
-func Rewrite(r io.Reader, w io.Writer) (index uint64, err error) {
+// Reissue copies a snapshot from r to w as the state of another cluster, id, that
+// goes on where this one ended: tokens continue 2^40 beyond the snapshot's newest,
+// for its cluster may have given more of them than the snapshot knows (S2).
+func Reissue(r io.Reader, w io.Writer, id [16]byte) error {
 	s, err := Restore(r)
 	if err != nil {
-		return 0, err
+		return err
 	}
+	s.id = id
 	s.lastToken += 1 << 40
-	s.term, s.termStart = 0, 0
-	return s.index, s.Snapshot().Write(w)
+	return s.Snapshot().Write(w)
 }

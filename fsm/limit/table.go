@@ -2,8 +2,7 @@ package limit
 
 import "github.com/tidwall/btree"
 
-// pair is the key of every table and index: a number, and a second one where
-// the first is not unique.
+// pair is a number, and a second one where the first is not unique.
 type pair struct{ a, b uint64 }
 
 func (p pair) less(o pair) bool { return p.a < o.a || p.a == o.a && p.b < o.b }
@@ -12,7 +11,7 @@ func (p pair) less(o pair) bool { return p.a < o.a || p.a == o.a && p.b < o.b }
 type record[R any] interface {
 	*R
 	// stamp is where the row keeps the epoch in which it may be changed.
-	stamp() *uint64
+	stamp() *uint32
 	// detach replaces what the row's copy still shares with the original and
 	// changes in place.
 	detach()
@@ -45,7 +44,7 @@ func (t table[K, R, P]) get(k K) P {
 }
 
 // own returns the row at k for changing in this epoch, or nil.
-func (t table[K, R, P]) own(k K, epoch uint64) P {
+func (t table[K, R, P]) own(k K, epoch uint32) P {
 	c, ok := t.tree.Get(cell[K, R]{key: k})
 	if !ok {
 		return nil
@@ -63,7 +62,7 @@ func (t table[K, R, P]) own(k K, epoch uint64) P {
 }
 
 // put stores a new row, which may be changed in this epoch.
-func (t table[K, R, P]) put(k K, row P, epoch uint64) {
+func (t table[K, R, P]) put(k K, row P, epoch uint32) {
 	*row.stamp() = epoch
 	t.tree.Set(cell[K, R]{k, row})
 }

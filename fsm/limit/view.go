@@ -54,7 +54,8 @@ type Lease struct {
 // LimitFilter selects limits; empty fields select all.
 type LimitFilter struct {
 	Prefix string
-	Labels []command.Pair // all must match
+	Labels []command.Pair         // all must match
+	May    func(name string) bool // which names may be told; nil: all
 }
 
 // LeaseFilter selects leases; zero fields select all.
@@ -69,6 +70,7 @@ type Explanation struct {
 	WouldGrant    bool
 	EstimatedWait int64 // ns; -1: nothing can be said
 	Problem       *command.Problem
+	Quarantine    int64 // ns until limits without decay grant again after a restore; 0: they do
 	Limits        []ExplainedLimit
 }
 
@@ -77,6 +79,7 @@ type ExplainedLimit struct {
 	Name                           string
 	Slots, Occupied, Needed, Ahead int64
 	FreeIn                         int64    // ns until the slots can be free; 0: they are; -1: nothing can be said
+	Quarantined                    bool     // it grants nothing until the quarantine ends
 	Holders                        []Holder // the oldest 10
 }
 

@@ -6,7 +6,7 @@ import "github.com/limitd/limitd/fsm/command"
 func (s *State) park(id string, d *demand, on uint64) *waiter {
 	w := &waiter{age: s.record.index, id: id, demand: *d, arrived: s.now}
 	w.place = place{deadline: s.now + d.wait, lapse: s.now + d.linger, park: on, first: none}
-	s.waiters.put(pair{w.age, 0}, w, s.epoch)
+	s.waiters.put(w.age, w, s.epoch)
 	s.refer(d.wants, 1)
 	s.deadlines.add(uint64(w.deadline), w.age)
 	s.lapses.add(uint64(w.lapse), w.age)
@@ -25,7 +25,7 @@ func (s *State) unpark(w *waiter) {
 	s.deadlines.remove(uint64(w.deadline), w.age)
 	s.lapses.remove(uint64(w.lapse), w.age)
 	s.refer(w.demand.wants, -1)
-	s.waiters.delete(pair{w.age, 0})
+	s.waiters.delete(w.age)
 }
 
 // grantWaiter grants what a waiter waited for.
@@ -38,7 +38,7 @@ func (s *State) grantWaiter(w *waiter) {
 func (s *State) endWait(w *waiter, result command.Result) {
 	s.markAround(w)
 	s.unpark(w)
-	s.endRequest(s.request(w.id), requestAnswered, result)
+	s.endRequest(w.id, requestAnswered, result)
 	s.settleWait(w, result)
 }
 
@@ -147,7 +147,7 @@ func (s *State) parted(op *command.Acquire) (found *waiter) {
 // takeUp gives a parted place to a new request of its family. The id that it
 // had before has ended.
 func (s *State) takeUp(w *waiter, id string, mark [16]byte, wait int64) command.Result {
-	s.endRequest(s.request(w.id), requestAnswered, &command.Problem{Code: command.CodeCancelled})
+	s.endRequest(w.id, requestAnswered, &command.Problem{Code: command.CodeCancelled})
 	s.open(id, mark, requestWaiting, w.age)
 	s.deadlines.remove(uint64(w.deadline), w.age)
 	w.id, w.arrived, w.deadline = id, s.now, s.now+min(wait, MaxWait)

@@ -21,6 +21,7 @@ func judgeBeliefs(f *facts, r *report) {
 	}
 	byLimit := make(map[string][]span[int64])
 	ordinals := make(map[slot][]span[int64])
+	entered := f.entered()
 	for _, b := range f.h.Beliefs {
 		if b.Paused {
 			continue
@@ -28,6 +29,8 @@ func judgeBeliefs(f *facts, r *report) {
 		g := &grant{token: b.Token, told: b.From}
 		if known := f.byToken[b.Token]; known != nil {
 			g = known
+		} else if call := entered[program{b.Client, b.From}]; call != nil {
+			g.ops = []*act{call}
 		}
 		for _, t := range b.Granted {
 			if !t.Counted || t.Rate {

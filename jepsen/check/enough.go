@@ -11,7 +11,7 @@ import (
 // What a run must have had at least to say anything.
 const (
 	leastRate = 100 // operations a second that were answered, of real processes
-	leastOps  = 50  // operations of a simulated run
+	leastOps  = 25  // operations of a simulated run: its callers may wait most of the time, and its cluster be down
 )
 
 // Enough tells why a run says too little to count: hardly any traffic, a
@@ -21,6 +21,9 @@ func Enough(h *history.History) []Violation {
 	r := &report{checker: "enough"}
 	r.judgeTraffic(h)
 	r.judgeNemesis(h)
+	if h.Run.Guarded && !slices.ContainsFunc(h.Ops, isRefusedIntruder) {
+		r.convict("run", nil, "nobody without a right was refused: nobody has tried")
+	}
 	switch {
 	case h.Final == nil:
 		r.convict("run", nil, "the state at the end was not looked at")
@@ -67,8 +70,9 @@ func Traffic(h *history.History) (perSecond float64, during string) {
 	}
 	calm := slices.Clone(seconds)
 	for _, f := range h.Faults {
-		for s := int(f.From / time.Second); f.Error == "" && s <= int(max(f.From, f.To)/time.Second) && s < len(calm); s++ {
-			calm[max(0, s)] = -1
+		first, last := int(max(0, f.From)/time.Second), int(max(0, f.From, f.To)/time.Second)
+		for s := first; f.Error == "" && s <= last && s < len(calm); s++ {
+			calm[s] = -1
 		}
 	}
 	calm = slices.DeleteFunc(calm, func(n int) bool { return n < 0 })

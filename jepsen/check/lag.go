@@ -8,8 +8,8 @@ import (
 	"github.com/limitd/limitd/jepsen/history"
 )
 
-// reign is a term whose leader was seen: it led at from, and no later term had a
-// leader before until.
+// reign is a term whose leader was seen: it led at from, and no leader of a later
+// term had answered anything before until.
 type reign struct {
 	node        string
 	term        uint64

@@ -97,8 +97,9 @@ func (s *toy) settle(target int64) {
 // lookWhoIsFirst starts and stops the patience of those that wait.
 func (s *toy) lookWhoIsFirst() {
 	for i, q := range s.queue {
-		before := slices.ContainsFunc(s.queue[:i], func(o *toyID) bool { return o.place == 0 && o.park == q.park })
-		before = before || slices.ContainsFunc(s.queue, func(o *toyID) bool { return o.place > 0 && wants(o, q.park) > 0 })
+		before := slices.ContainsFunc(s.queue[:i], func(o *toyID) bool {
+			return o.place == 0 && o.park == q.park || o.place > 0 && wants(o, q.park) > 0
+		})
 		switch {
 		case before || q.place > 0:
 			q.first = 0

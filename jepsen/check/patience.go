@@ -1,17 +1,11 @@
 package check
 
-import (
-	"math"
-	"slices"
-	"time"
-)
+import "math"
 
 // judgePatience looks at waiters that are protected for certain: from then on
 // their slots are kept for them, on all their limits, and no newcomer takes any
 // (A2). It is certain of one that was the oldest of all who wait for any of its
-// limits for the whole patience, while none of the others may have been
-// protected: these wait for one limit each, so that none is ever moved, and for
-// less than the patience. It was first wherever it was parked, then.
+// limits for the whole patience: it was first wherever it was parked, then.
 //
 // So nobody starves: whoever is protected waits for no more than the ends of
 // leases that were held before.
@@ -19,13 +13,13 @@ func judgePatience(f *facts, r *report) {
 	if !f.fromStart || f.h.Final == nil || f.h.Final.Patience <= 0 {
 		return
 	}
-	patience := f.h.Final.Patience
+	before := newElders(f, f.h.Final.Patience)
 	for _, g := range f.grants {
 		w := f.waiter(g)
 		if w == nil {
 			continue
 		}
-		from := f.protected(w, patience)
+		from := before.protected(w)
 		if from >= g.hi {
 			continue
 		}
@@ -73,50 +67,6 @@ func (w *waiter) names() (list []string) {
 		}
 	}
 	return list
-}
-
-// protected returns an index from which on a waiter is protected for certain,
-// if it still waits then.
-func (f *facts) protected(w *waiter, patience time.Duration) uint64 {
-	since := w.since
-	at := f.mustPass(addTime(since, int64(patience)))
-	for _, x := range f.rivals(w, patience) {
-		if x.earliest > at {
-			break // it came too late to be in the way
-		}
-		if _, left := f.timeAfter(f.over(x)); left > since { // beyond all time, where that is not known
-			since = left
-			at = f.mustPass(addTime(since, int64(patience)))
-		}
-	}
-	return at
-}
-
-// rivals lists those who may be before a waiter on a limit, by when they may
-// have come: who may be older, and who may be protected.
-func (f *facts) rivals(w *waiter, patience time.Duration) (list []*act) {
-	for _, name := range w.names() {
-		for _, a := range f.limit(name).asks {
-			r := f.asked[a.ID]
-			if a.Wait == 0 || a.ID == w.id || r != nil && r.firstWait() != a {
-				continue
-			}
-			mayBeProtected := len(a.Limits) > 1 || a.Wait >= patience || r != nil && r.longest() >= patience
-			if (mayBeProtected || a.earliest <= w.arrivedBy) && !slices.Contains(list, a) {
-				list = append(list, a)
-			}
-		}
-	}
-	slices.SortStableFunc(list, func(x, y *act) int { return compare(x.earliest, y.earliest) })
-	return list
-}
-
-// longest returns the longest wait that the id was ever sent with.
-func (r *request) longest() (wait time.Duration) {
-	for _, a := range r.acquires {
-		wait = max(wait, a.Wait)
-	}
-	return wait
 }
 
 // judgeKept looks at one limit of a waiter that is protected from an index on:

@@ -118,20 +118,21 @@ func beside(from, to time.Duration, names ...string) history.Op {
 	return o
 }
 
-// TestWhoMayBeProtectedBefore has others wait beside the one that is overtaken.
-func TestWhoMayBeProtectedBefore(t *testing.T) {
+// TestWhoMayBeFirst has others wait beside the one that is overtaken.
+func TestWhoMayBeFirst(t *testing.T) {
 	for name, c := range map[string]struct {
 		h      *history.History
 		guilty bool
 	}{
-		"nobody":                        {line(time.Second), true},
-		"its patience is not over":      {line(1500 * ms), false},
-		"another came first":            {line(time.Second, beside(90*ms, 800*ms, "north")), false},
-		"another was first for long":    {line(time.Second, beside(300*ms, 1400*ms, "north")), false},
-		"another waits for several":     {line(time.Second, beside(300*ms, 900*ms, "north", "west")), false},
-		"another waited, and left soon": {line(time.Second, beside(300*ms, 900*ms, "north")), true},
-		"it waited for something else":  {line(time.Second, beside(90*ms, 1400*ms, "west")), true},
-		"it came first, and left soon":  {line(time.Second, beside(90*ms, 210*ms, "north")), true},
+		"nobody":                         {line(time.Second), true},
+		"its patience is not over":       {line(1500 * ms), false},
+		"another came first":             {line(time.Second, beside(90*ms, 800*ms, "north")), false},
+		"a younger one may be protected": {line(time.Second, beside(300*ms, 1400*ms, "north")), true},
+		"a younger one may be moved":     {line(time.Second, beside(300*ms, 900*ms, "north", "west")), true},
+		"an older one waits for several": {line(time.Second, beside(90*ms, 900*ms, "north", "west")), false},
+		"another waited, and left soon":  {line(time.Second, beside(300*ms, 900*ms, "north")), true},
+		"it waited for something else":   {line(time.Second, beside(90*ms, 1400*ms, "west")), true},
+		"it came first, and left soon":   {line(time.Second, beside(90*ms, 210*ms, "north")), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if found := convicted(c.h); (found["patience"].What != "") != c.guilty {

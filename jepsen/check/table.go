@@ -35,6 +35,8 @@ func judges() []judge {
 		{"toggles", "an inactive limit counts nothing, an active one everything", "L2", false, judgeToggles},
 		{"restores", "after a restore cluster time goes on from the backup's", "T2", true, judgeRestores},
 		{"resource", "what is guarded by tokens never accepts an older one after a newer", "S2", true, judgeResource},
+		{"access", "who may not is refused, and learns nothing; who may is not, but while the token is rotated", "API", true, judgeAccess},
+		{"prefect", "programs under Prefect's client get no more tokens of a rate than it has, and meet no error without a fault", "E2 API", false, judgePrefect},
 		{"quiescence", "at the end nothing is held, and all nodes agree", "E6 E7", true, judgeQuiescence},
 		{"linear", "answers are those of one limiter that did them one by one", "E1 E4 E5", false, judgeLinear},
 	}

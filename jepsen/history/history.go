@@ -35,6 +35,13 @@ const (
 	ReadID    Kind = "read_id"    // GET /v1/acquires/{id}, linearizable
 	Restore   Kind = "restore"    // PUT /v1/snapshot
 	Save      Kind = "save"       // GET /v1/snapshot
+	// Prefect is what a program saw of Prefect's client: from when it asked for
+	// slots of one limit, or for tokens of its rate, to when it could go on, or met
+	// an error (Detail). Without a limit it is an error that came later, or a
+	// complaint of the client's log. Such calls tell neither tokens nor indexes.
+	Prefect Kind = "prefect"
+	// Intrude is a call of somebody who may not make it: Detail tells who, and what.
+	Intrude Kind = "intrude"
 )
 
 // Outcome says what the caller knows of a call.
@@ -68,7 +75,7 @@ type Op struct {
 	Return  time.Duration `json:"return"` // where Outcome is Unknown: when the client gave up
 	Outcome Outcome       `json:"outcome"`
 	Status  int           `json:"status,omitempty"` // HTTP
-	Code    string        `json:"code,omitempty"`   // of a problem (docs/api.md section 5)
+	Code    string        `json:"code,omitempty"`   // of a problem (docs/api.md section 5); "timeout" of a program that waited no longer
 	Detail  string        `json:"detail,omitempty"` // for people: an error's text
 
 	// Where the answer is true. Index 0: not known (the Go client does not tell).
@@ -200,8 +207,8 @@ type Leader struct {
 	At   time.Duration `json:"at"`
 	Node string        `json:"node"` // "": none
 	Term uint64        `json:"term"`
-	// Until is when most nodes were asked last of those that then still knew of no
-	// later term: none had a leader before it. 0: not known.
+	// Until is when all nodes were asked, or before, and none had applied anything
+	// of a later term: no leader of one had answered before. 0: not known.
 	Until time.Duration `json:"until,omitempty"`
 }
 
@@ -239,6 +246,8 @@ type Run struct {
 	// MaxBackdate and Remember are the cluster's settings (docs/semantics.md T8).
 	MaxBackdate time.Duration `json:"max_backdate"`
 	Remember    time.Duration `json:"remember"`
+	// Guarded: nodes ask callers for tokens.
+	Guarded bool `json:"guarded,omitempty"`
 	// ClockError bounds how far clock rates of nodes and callers were off true:
 	// 0.01 is one per cent. Real-time checks allow for it.
 	ClockError float64 `json:"clock_error,omitempty"`

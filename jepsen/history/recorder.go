@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -43,6 +44,16 @@ func (r *Recorder) Return(o Op) {
 	r.h.Ops = append(r.h.Ops, o)
 }
 
+// Told notes a call that another process made and told of when it was over: its
+// times are the call's own.
+func (r *Recorder) Told(o Op) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next++
+	o.Number = r.next
+	r.h.Ops = append(r.h.Ops, o)
+}
+
 // Belief notes a holder's belief, when it has ended.
 func (r *Recorder) Belief(b Belief) { r.do(func(h *History) { h.Beliefs = append(h.Beliefs, b) }) }
 
@@ -62,8 +73,8 @@ func (r *Recorder) Leader(node string, term uint64) {
 	})
 }
 
-// StillLeads notes that most nodes, asked at an instant or later, knew of no later
-// term than that of the leader noted last.
+// StillLeads notes that no node, asked at an instant or later, had applied anything
+// of a later term than that of the leader noted last.
 func (r *Recorder) StillLeads(at time.Duration, term uint64) {
 	r.do(func(h *History) {
 		if n := len(h.Leaders); n > 0 && h.Leaders[n-1].Term == term && at > h.Leaders[n-1].At {
@@ -82,7 +93,8 @@ func (r *Recorder) do(change func(*History)) {
 }
 
 // History returns what was recorded. Calls that never returned are in it as
-// unknown, to the present.
+// unknown, to the present. Where some were told of later, all are numbered anew,
+// in order of Call.
 func (r *Recorder) History() *History {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +104,10 @@ func (r *Recorder) History() *History {
 		o.Outcome, o.Return = Unknown, r.now()
 		h.Ops = append(h.Ops, o)
 	}
-	slices.SortFunc(h.Ops, func(x, y Op) int { return x.Number - y.Number })
+	slices.SortFunc(h.Ops, func(x, y Op) int { return cmp.Or(cmp.Compare(x.Call, y.Call), cmp.Compare(x.Number, y.Number)) })
+	for i := range h.Ops {
+		h.Ops[i].Number = i + 1
+	}
 	h.Beliefs, h.Writes = slices.Clone(h.Beliefs), slices.Clone(h.Writes)
 	h.Faults, h.Leaders = slices.Clone(h.Faults), slices.Clone(h.Leaders)
 	return &h

@@ -82,7 +82,7 @@ func (w *witness) save(ctx context.Context) error {
 func (w *witness) restore(ctx context.Context) error {
 	op := w.record.Call(history.Op{Client: 1, Kind: history.Restore, Node: w.n.Name, Tries: 1, Outcome: history.Unknown})
 	defer func() { w.record.Return(op) }()
-	a, err := w.n.Send(ctx, http.MethodPut, "/v1/snapshot", wire.TypeSnapshot, w.backup)
+	a, err := w.n.Send(ctx, http.MethodPut, "/v1/snapshot?longest_ttl=0s", wire.TypeSnapshot, w.backup)
 	if err == nil && a.Status != http.StatusNoContent {
 		err = fmt.Errorf("restore a backup: %d %s", a.Status, a.Body)
 	}

@@ -30,7 +30,7 @@ type Run struct {
 
 // seeds is how many seeds are tried: a change anywhere in the code makes other
 // runs of them.
-const seeds = 6
+const seeds = 30
 
 // String names the run for people.
 func (r Run) String() string {

@@ -12,12 +12,13 @@ func leaseBugs() []Bug {
 			Edits: []Edit{
 				{
 					File: "fsm/limit/lease.go",
-					Old:  "\ts.endRequest(s.request(x.id), how, nil)\n",
+					Old:  "\ts.endRequest(x.id, how, nil)\n",
 					New: `	if planted.On("double-release") || planted.On("ended-id-granted") {
-		s.endRequest(s.request(x.id), how, s.showGrant(x))
+		t := x.terms.unpack()
+		s.endRequest(x.id, how, s.showGrant(x, &t))
 		return
 	}
-	s.endRequest(s.request(x.id), how, nil)
+	s.endRequest(x.id, how, nil)
 `,
 				},
 				{
@@ -34,7 +35,7 @@ func leaseBugs() []Bug {
 					Old:  "func (s *State) releaseID(h command.Header, id string) command.Result {\n",
 					New: `// subtractAgain takes the slots of a lease that has ended off its limits.
 func (s *State) subtractAgain(r *request) {
-	for _, g := range r.result.(*command.Granted).Limits {
+	for _, g := range r.ending().result.(*command.Granted).Limits {
 		if l := s.named(g.Name); l != nil && g.Counted && !l.decays() {
 			l.held = max(0, l.held-g.Slots)
 			s.mark(l.seq)
@@ -114,12 +115,11 @@ func (s *State) orphan(l *limitRow, token uint64) {
 			Edits: []Edit{
 				{
 					File: "client/acquire.go",
-					Old:  "\t\ta.c.keeper.keep(lease, a.first, span)\n",
-					New: `		if planted.On("lease-from-answer") {
-			a.c.keeper.keep(lease, a.c.cfg.Clocks(), safeSpan(lease.ttl))
-			return lease, nil
-		}
-		a.c.keeper.keep(lease, a.first, span)
+					Old:  "\tif a.datable(grant) && a.c.keeper.keep(lease, a.first, span) {\n",
+					New: `	if planted.On("lease-from-answer") {
+		a.first, span = a.c.cfg.Clocks(), safeSpan(lease.ttl)
+	}
+	if a.datable(grant) && a.c.keeper.keep(lease, a.first, span) {
 `,
 				},
 				{

@@ -31,7 +31,7 @@ func memoryBugs() []Bug {
 				File: "fsm/limit/remember.go",
 				Old:  "\t\treturn &command.Problem{Code: command.CodeLeaseEnded, Replayed: true}\n",
 				New: `		if planted.On("ended-id-granted") {
-			g := *r.result.(*command.Granted)
+			g := *r.ending().result.(*command.Granted)
 			g.ExpiresIn = g.TTL
 			return command.Replay(&g)
 		}

@@ -58,5 +58,36 @@ func (n *Node) view(`,
 				New:  "raftboltdb.New(raftboltdb.Options{Path: path, NoSync: planted.On(\"no-fsync\"), BoltOptions:",
 			}},
 		},
+		{
+			Name: "apply-before-disk",
+			What: "A leader answers before an entry is on its own disk, while its followers' count for the majority.",
+			Run:  Run{Sim: lostByLeader},
+			By:   "once",
+			Edits: []Edit{{
+				File: "cluster/durable.go",
+				Old:  "if s.ended.Load() || s.logs.Await",
+				New:  "if !planted.On(\"apply-before-disk\") && (s.ended.Load() || s.logs.Await",
+			}, {
+				File: "cluster/durable.go",
+				Old:  "Index) != nil {",
+				New:  "Index) != nil) {",
+			}},
+		},
+		{
+			Name: "commit-before-disk",
+			What: "A leader tells its followers that an entry is committed which is not on its own disk yet.",
+			Run:  Run{Sim: lostByLeader},
+			By:   "witness",
+			Edits: []Edit{{
+				File: "cluster/links.go",
+				Old:  "	req.LeaderCommitIndex = min(req.LeaderCommitIndex, l.stored())\n",
+				New:  "	if !planted.On(\"commit-before-disk\") {\n\t\treq.LeaderCommitIndex = min(req.LeaderCommitIndex, l.stored())\n\t}\n",
+			}},
+		},
 	}
 }
+
+// lostByLeader has a leader whose disk hangs, and one follower that it reaches.
+// All are killed, and the two that lack the last entries are back first.
+const lostByLeader = `workload=retries nodes=3 duration=9s faults="transfer@500ms+1s:n1 one-way@1400ms+1500ms:n1,n3 ` +
+	`disk-hang@1600ms+1s:n1 kill@1900ms+1s:n1 kill@1900ms+1s:n3 kill@1900ms+4s:n2"`

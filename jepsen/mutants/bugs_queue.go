@@ -45,7 +45,7 @@ func queueBugs() []Bug {
 	if planted.On("small-overtakes") {
 		small := uint64(0)
 		s.heads.ascend(limit, 0, func(age uint64) bool {
-			if fits(free, q.reserved, s.waiters.get(pair{age, 0}).of(limit)) {
+			if fits(free, q.reserved, s.waiters.get(age).of(limit)) {
 				small = age
 			}
 			return small == 0
@@ -113,6 +113,17 @@ func (s *State) takeUpTo(d *demand, lacking *limitRow) {
 					New:  "\tif w.moves == maxMoves && !planted.On(\"patience-never\") {\n",
 				},
 			},
+		},
+		{
+			Name: "patience-restarts",
+			What: "The patience of one that is first begins anew whenever a younger one is protected on its limit: two rows of them keep it waiting for ever.",
+			Run:  Run{Sim: `workload=patience nodes=3 callers=9 duration=60s keep=none`},
+			By:   "patience",
+			Edits: []Edit{{
+				File: "fsm/limit/settle.go",
+				Old:  "(s.rules < rules2 || s.guarded.first(limit) < head)",
+				New:  `(planted.On("patience-restarts") || s.rules < rules2 || s.guarded.first(limit) < head)`,
+			}},
 		},
 		{
 			Name: "patience-none",

@@ -6,8 +6,8 @@ func snapshotBugs() []Bug {
 	forget := func(name, body string) Edit {
 		return Edit{
 			File: "fsm/limit/snapshot.go",
-			Old:  "\tout.WriteByte(formatOf(n.frozen.jobs))\n",
-			New:  "\tout.WriteByte(formatOf(n.frozen.jobs))\n\tif planted.On(\"" + name + "\") {\n" + body + "\t}\n",
+			Old:  "\tout.WriteByte(n.frozen.format())\n",
+			New:  "\tout.WriteByte(n.frozen.format())\n\tif planted.On(\"" + name + "\") {\n" + body + "\t}\n",
 		}
 	}
 	return []Bug{
@@ -23,17 +23,17 @@ func snapshotBugs() []Bug {
 					Old:  "// Digest returns the SHA-256",
 					New: `// drop takes requests out of the snapshot, with their waiters.
 func (n *Snapshot) drop(which func(*request) bool) {
-	var gone []*request
-	n.frozen.requests.ascend("", func(_ string, r *request) bool {
+	gone := make(map[string]*request)
+	n.frozen.requests.ascend("", func(id string, r *request) bool {
 		if which(r) {
-			gone = append(gone, r)
+			gone[id] = r
 		}
 		return true
 	})
-	for _, r := range gone {
-		n.frozen.requests.delete(r.id)
+	for id, r := range gone {
+		n.frozen.requests.delete(id)
 		if r.state == requestWaiting {
-			n.frozen.waiters.delete(pair{r.ref, 0})
+			n.frozen.waiters.delete(r.ref)
 		}
 	}
 }
@@ -60,13 +60,12 @@ func (n *Snapshot) drop(which func(*request) bool) {
 				forget("snapshot-no-token", "\t\tn.frozen.lastToken = 0\n"),
 				{
 					File: "fsm/limit/grant.go",
-					Old:  "\ts.lastToken++\n\tx := &lease{\n",
+					Old:  "\ts.lastToken++\n\tx := &lease{",
 					New: `	s.lastToken++
 	for planted.On("snapshot-no-token") && s.inUse(s.lastToken, d) {
 		s.lastToken++
 	}
-	x := &lease{
-`,
+	x := &lease{`,
 				},
 				{
 					File: "fsm/limit/grant.go",
@@ -78,7 +77,7 @@ func (s *State) inUse(token uint64, d *demand) bool {
 			return true
 		}
 	}
-	return s.leases.get(pair{token, 0}) != nil
+	return s.leases.get(token) != nil
 }
 
 // grantLimit takes slots`,
@@ -91,12 +90,23 @@ func (s *State) inUse(token uint64, d *demand) bool {
 			Run:  Run{Probe: "restore"},
 			By:   "tokens",
 			Edits: []Edit{{
-				File: "fsm/limit/snapshot.go",
-				Old:  "\ts.lastToken += 1 << 40\n",
+				File: "fsm/limit/quarantine.go",
+				Old:  "\ts.lastToken = max(s.lastToken, how.Token) + 1<<40\n",
 				New: `	if !planted.On("token-restarts") {
-		s.lastToken += 1 << 40
+		s.lastToken = max(s.lastToken, how.Token) + 1<<40
 	}
 `,
+			}},
+		},
+		{
+			Name: "token-repeats",
+			What: "Tokens go on 2^40 beyond a restored backup's own alone, so that the second restore of one gives those of the first again.",
+			Run:  Run{Sim: `workload=semaphore duration=8s faults="restore@1s+2s:leader restore@2s+3s:leader"`},
+			By:   "grants",
+			Edits: []Edit{{
+				File: "cluster/backup.go",
+				Old:  "\tr.View(func(s *limit.State) { how.Token = s.Token() })",
+				New:  "\tr.View(func(s *limit.State) {\n\t\tif !planted.On(\"token-repeats\") {\n\t\t\thow.Token = s.Token()\n\t\t}\n\t})",
 			}},
 		},
 		{

@@ -16,8 +16,8 @@ import (
 	"github.com/limitd/limitd/jepsen/nodes"
 )
 
-// failStop is the exit code of a node that stops because it cannot go on.
-const failStop = 75
+// exitNewer is the exit code of a node whose data a newer version has written.
+const exitNewer = 76
 
 // unknownRecord puts a record of a kind that no version has behind a node's
 // log, as a newer leader might: the node has to stop, and to say why.
@@ -56,7 +56,7 @@ func judgeEnd(n *nodes.Node) (finding, error) {
 	if err != nil {
 		return finding{}, fmt.Errorf("read the node's log: %w", err)
 	}
-	if end.Code != failStop || !strings.Contains(string(log), "unknown to this version") {
+	if end.Code != exitNewer || !strings.Contains(string(log), "of a newer version of limitd") {
 		return finding{"unknown", fmt.Sprintf("a node that met a record of an unknown kind ended with code %d, and does not say why", end.Code)}, nil
 	}
 	return finding{}, nil

@@ -37,7 +37,10 @@ func disks() []Nemesis {
 	return append(list, damages()...)
 }
 
-func noStrace(*Stage) string {
+func noStrace(*Stage) string { return LacksStrace() }
+
+// LacksStrace says why there is no Tracer; "": there is.
+func LacksStrace() string {
 	if _, err := exec.LookPath("strace"); err != nil {
 		return "strace is missing: " + err.Error()
 	}
@@ -130,16 +133,16 @@ func (s *Stage) traced(ctx context.Context, inject string, hold time.Duration, f
 		return nil, err
 	}
 	n, began := list[0], time.Now()
-	t, err := trace(ctx, n, inject)
+	t, err := Trace(ctx, n, Syncs, inject)
 	if err != nil {
 		return nil, errors.Join(err, s.bringBack(ctx, list))
 	}
-	return &Fault{On: n.Name, What: syncs + ":" + inject, Mend: func(mending context.Context) error {
+	return &Fault{On: n.Name, What: Syncs + ":" + inject, Mend: func(mending context.Context) error {
 		lasting, cancel := context.WithTimeout(ctx, hold)
 		defer cancel()
 		_ = n.WaitEnd(lasting)
 		cut := ctx.Err() != nil
-		struck := t.stop()
+		struck := t.Stop()
 		s.mayEnd(n, began)
 		if fatal && struck > 0 {
 			late, cancel := context.WithTimeout(mending, lateEnd)

@@ -61,7 +61,7 @@ func (s *Stage) revive(ctx context.Context, list []*nodes.Node) error {
 // readyTime is how long faults wait for a node that was started.
 const readyTime = 8 * time.Second
 
-// rolling ends and starts one node after the other, as an upgrade does.
+// rolling ends and starts one node after the other.
 func rolling(ctx context.Context, s *Stage) (*Fault, error) {
 	list, err := s.take(everyone)
 	if err != nil {
@@ -69,16 +69,23 @@ func rolling(ctx context.Context, s *Stage) (*Fault, error) {
 	}
 	return &Fault{On: names(list), Mend: func(ctx context.Context) error {
 		defer s.give(list)
-		for _, n := range list {
-			if err := s.Cluster.Stop(n); err != nil {
-				return err
-			}
-			if err := s.revive(ctx, []*nodes.Node{n}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.roll(ctx, list, func(*nodes.Node) {})
 	}}, nil
+}
+
+// roll stops and starts one node after the other, and does something to each
+// while it is stopped.
+func (s *Stage) roll(ctx context.Context, list []*nodes.Node, stopped func(*nodes.Node)) error {
+	for _, n := range list {
+		if err := s.Cluster.Stop(n); err != nil {
+			return err
+		}
+		stopped(n)
+		if err := s.revive(ctx, []*nodes.Node{n}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pauses stop processes with SIGSTOP.

@@ -20,20 +20,48 @@ func memberships() []Nemesis {
 	return []Nemesis{
 		kind("replace", "a node is lost with its disk, removed, and a new one joins in its place", replaceNode),
 		kind("leave", "a node leaves the cluster, is stopped, and joins again with its old data", leaveAndJoin),
+		kind("resize", "all nodes but one leave, one by one, and join again", resize),
 		kind("transfer", "the leader is told to hand over, some times", transfers),
 	}
 }
 
 func replaceNode(_ context.Context, s *Stage) (*Fault, error) {
-	list, err := s.take(anyone)
+	list, err := s.takeOut()
 	if err != nil {
 		return nil, err
 	}
 	s.Cluster.Kill(list[0])
 	return &Fault{On: names(list), Hold: s.between(200*time.Millisecond, 2*time.Second), Mend: func(ctx context.Context) error {
-		defer s.give(list)
+		defer s.takeIn(list)
 		return s.renew(ctx, list[0])
 	}}, nil
+}
+
+// takeOut takes a node whose vote the cluster loses, until takeIn. One at a time:
+// while one of three leaves, the votes of both others are needed.
+func (s *Stage) takeOut() ([]*nodes.Node, error) {
+	list, err := s.take(anyone)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	busy := s.out != ""
+	if !busy {
+		s.out = list[0].Name
+	}
+	s.mu.Unlock()
+	if busy {
+		s.give(list)
+		return nil, ErrBusy
+	}
+	return list, nil
+}
+
+func (s *Stage) takeIn(list []*nodes.Node) {
+	s.mu.Lock()
+	s.out = ""
+	s.mu.Unlock()
+	s.give(list)
 }
 
 // wipeTime is how long a node may take to join.
@@ -139,7 +167,7 @@ func (s *Stage) role(ctx context.Context, n *nodes.Node) (string, error) {
 
 // leaveAndJoin takes a running node out, and starts it anew.
 func leaveAndJoin(ctx context.Context, s *Stage) (*Fault, error) {
-	list, err := s.take(anyone)
+	list, err := s.takeOut()
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +178,7 @@ func leaveAndJoin(ctx context.Context, s *Stage) (*Fault, error) {
 		what = "it left"
 	}
 	return &Fault{On: n.Name, What: what, Hold: s.between(200*time.Millisecond, 2*time.Second), Mend: func(ctx context.Context) error {
-		defer s.give(list)
+		defer s.takeIn(list)
 		if err := s.Cluster.Stop(n); err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ var ErrBusy = errors.New("nemesis: the nodes are busy with another fault")
 
 // All returns all kinds of faults.
 func All() []Nemesis {
-	return slices.Concat(kills(), pauses(), partitions(), slows(), clocks(), disks(), memberships(), restores())
+	return slices.Concat(kills(), pauses(), partitions(), slows(), clocks(), disks(), memberships(), restores(), trusts(), tokens(), upgrades())
 }
 
 // Groups returns the names of the groups, in the order of All.
@@ -66,16 +66,22 @@ func Groups() (names []string) {
 }
 
 // mixed is the name for all groups but restore, which takes back what callers
-// were told.
+// were told, upgrade, which leaves other processes behind, and those that strike
+// what a run may be without.
 const mixed = "mixed"
 
+// byName tells whether a group is asked for by its name alone.
+func byName(group string) bool {
+	return group == restoreGroup || group == TrustGroup || group == TokenGroup || group == upgradeGroup
+}
+
 // Named returns the kinds of faults that a list of names or groups stands for,
-// divided by commas: "mixed" is all but restore, "none" is none.
+// divided by commas: "mixed" is all but restore, trust, tokens and upgrade, "none" is none.
 func Named(names string) (list []Nemesis, err error) {
 	for name := range strings.SplitSeq(names, ",") {
 		before := len(list)
 		for _, n := range All() {
-			if n.Name == name || n.Group == name || name == mixed && n.Group != restoreGroup {
+			if n.Name == name || n.Group == name || name == mixed && !byName(n.Group) {
 				list = append(list, n)
 			}
 		}

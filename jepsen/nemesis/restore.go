@@ -88,7 +88,7 @@ func (s *Stage) restore(ctx context.Context, backup []byte) error {
 func (s *Stage) put(ctx context.Context, n *nodes.Node, backup []byte) (nodes.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	return n.Send(ctx, http.MethodPut, "/v1/snapshot", wire.TypeSnapshot, backup)
+	return n.Send(ctx, http.MethodPut, "/v1/snapshot?longest_ttl=0s", wire.TypeSnapshot, backup)
 }
 
 // reviveAll makes nodes new that stopped because a restore took only on them.

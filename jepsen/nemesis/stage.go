@@ -15,6 +15,7 @@ import (
 	"github.com/limitd/limitd/jepsen/history"
 	"github.com/limitd/limitd/jepsen/network"
 	"github.com/limitd/limitd/jepsen/nodes"
+	"github.com/limitd/limitd/jepsen/secure"
 )
 
 // Stage is what faults strike.
@@ -26,12 +27,17 @@ type Stage struct {
 	Leader func() string
 	// Clock: the binary steps its wall clock on SIGUSR1 and SIGUSR2.
 	Clock bool
+	// To is the build that an upgrade goes to; a path where there is none: no upgrade.
+	To string
 	// Disks are the nodes' data directories, n1's first; nil: plain folders, for
 	// the reason that NoDisks tells.
 	Disks   []*Disk
 	NoDisks string
 	// Store is the kind of log store: boltdb or wal.
 	Store string
+	// Trust and Tokens are what the cluster believes by; nil: it runs without.
+	Trust  *secure.Trust
+	Tokens *secure.Tokens
 	// Struck counts faults of earlier runs by kind: those with few come first.
 	Struck map[string]int
 	// Calm is how long nothing is wrong between two faults, at the least.
@@ -42,6 +48,7 @@ type Stage struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
 	down  map[string]bool   // by node: a fault has it
+	out   string            // the node that a fault takes out of the cluster; "": none
 	after map[string][]span // by node: when it may end by a fault that is mended
 }
 

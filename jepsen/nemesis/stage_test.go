@@ -74,6 +74,15 @@ func TestANodeIsStruckByOneFaultAtATime(t *testing.T) {
 	}
 	s.give(list)
 	s.give(other)
+	if list, err = s.takeOut(); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 { // whichever it would take
+		if _, err := s.takeOut(); !errors.Is(err, ErrBusy) {
+			t.Fatalf("a second node was taken out: %v", err)
+		}
+	}
+	s.takeIn(list)
 	if all, err := s.take(everyone); err != nil || len(all) != 3 {
 		t.Errorf("took %s, %v", names(all), err)
 	}

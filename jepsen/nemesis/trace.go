@@ -16,25 +16,26 @@ import (
 	"github.com/limitd/limitd/jepsen/nodes"
 )
 
-// tracer injects into the system calls of a node's process, by strace.
-type tracer struct {
+// Tracer injects into the system calls of a node's process, by strace.
+type Tracer struct {
 	cmd *exec.Cmd
 	log string
 }
 
-// syncs are the system calls by which a node makes sure.
-const syncs = "fdatasync,fsync"
+// Syncs are the system calls by which a node makes sure.
+const Syncs = "fdatasync,fsync"
 
 // attachTime is how long strace may take to take hold of a process, and to let
 // it go: a busy machine makes it wait.
 const attachTime = 20 * time.Second
 
-// trace returns when every thread of the node is in strace's hands.
-func trace(ctx context.Context, n *nodes.Node, inject string) (*tracer, error) {
+// Trace injects into some system calls of a node, as strace's "-e inject" has it. It
+// returns when every thread of the node is in strace's hands.
+func Trace(ctx context.Context, n *nodes.Node, calls, inject string) (*Tracer, error) {
 	pid := n.PID()
-	t := &tracer{log: n.Dir() + ".strace"}
-	t.cmd = exec.Command("strace", "-qq", "-f", "-p", fmt.Sprint(pid), "-e", "trace="+syncs, "-e", "signal=none",
-		"-e", "inject="+syncs+":"+inject, "-o", t.log)
+	t := &Tracer{log: n.Dir() + ".strace"}
+	t.cmd = exec.Command("strace", "-qq", "-f", "-p", fmt.Sprint(pid), "-e", "trace="+calls, "-e", "signal=none",
+		"-e", "inject="+calls+":"+inject, "-o", t.log)
 	t.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := t.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start strace: %w", err)
@@ -43,7 +44,7 @@ func trace(ctx context.Context, n *nodes.Node, inject string) (*tracer, error) {
 	defer cancel()
 	for !t.attached(pid) {
 		if !sleep(attaching, 10*time.Millisecond) {
-			t.stop()
+			t.Stop()
 			return nil, errors.New("strace could not take hold of the process: may this user trace it?")
 		}
 	}
@@ -52,7 +53,7 @@ func trace(ctx context.Context, n *nodes.Node, inject string) (*tracer, error) {
 
 // attached tells whether all threads of the process are traced by it, or some
 // call was struck already.
-func (t *tracer) attached(pid int) bool {
+func (t *Tracer) attached(pid int) bool {
 	if t.struck() > 0 {
 		return true
 	}
@@ -67,13 +68,13 @@ func (t *tracer) attached(pid int) bool {
 }
 
 // struck tells how many calls were injected into.
-func (t *tracer) struck() int {
+func (t *Tracer) struck() int {
 	b, _ := os.ReadFile(t.log) // none yet: none was
 	return bytes.Count(b, []byte("(INJECTED)")) + bytes.Count(b, []byte("(DELAYED)"))
 }
 
-// stop lets the process alone and tells how many calls were struck.
-func (t *tracer) stop() (struck int) {
+// Stop lets the process alone and tells how many calls were struck.
+func (t *Tracer) Stop() (struck int) {
 	_ = t.cmd.Process.Signal(syscall.SIGINT)
 	late := time.AfterFunc(attachTime, func() { _ = t.cmd.Process.Kill() })
 	defer late.Stop()

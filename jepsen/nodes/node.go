@@ -15,12 +15,15 @@ import (
 
 // Node is one process, over all its starts.
 type Node struct {
-	Name string
-	HTTP string // host:port
-	Peer string // host:port, for the other nodes
+	Name   string
+	HTTP   string // host:port
+	Peer   string // host:port, for the other nodes
+	Gossip string // host:port, for retry_join
 
+	member Member
 	place  Place
 	caller *http.Client
+	scheme string
 	binary string
 	dir    string
 	file   string
@@ -40,13 +43,19 @@ type process struct {
 }
 
 // URL returns the node's base URL.
-func (n *Node) URL() string { return "http://" + n.HTTP }
+func (n *Node) URL() string { return n.scheme + "://" + n.HTTP }
+
+// File returns the node's configuration file.
+func (n *Node) File() string { return n.file }
 
 // Dir returns the node's data directory.
 func (n *Node) Dir() string { return n.dir }
 
 // Log returns the file that the node's output goes to, over all its starts.
 func (n *Node) Log() string { return n.log }
+
+// Use has the node started as another build from its next start on.
+func (n *Node) Use(binary string) { n.binary = binary }
 
 func (n *Node) start() error {
 	logs, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

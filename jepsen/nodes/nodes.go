@@ -15,10 +15,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -29,6 +26,14 @@ type Config struct {
 	Dir    string // where configuration, data and logs go
 	Size   int    // how many nodes
 	Extra  string // HCL that every node's file gets
+	// Each returns HCL that the file of one node gets. Default: none.
+	Each func(name string) string
+	// GossipKeys is the file of the keys that encrypt gossip. Default: it is plain.
+	GossipKeys string
+	// Scheme is how nodes serve callers. Default: http.
+	Scheme string
+	// Guarded: TLS and tokens are on, so that nodes need not be told to do without.
+	Guarded bool
 	// Places of the nodes, n1's first. Default: free ports of loopback.
 	Places []Place
 	// Transport carries Node.Call. Default: the standard library's.
@@ -47,13 +52,20 @@ type Address struct{ Listen, Advertise string }
 
 // Cluster is a cluster of processes.
 type Cluster struct {
-	cfg   Config
-	nodes []*Node
+	cfg    Config
+	caller *http.Client
+	nodes  []*Node
 }
 
 // Start writes the HCL files and starts all nodes.
 func Start(cfg Config) (*Cluster, error) {
-	c := &Cluster{cfg: cfg}
+	c := &Cluster{cfg: cfg, caller: &http.Client{Transport: cfg.Transport}}
+	if c.cfg.Scheme == "" {
+		c.cfg.Scheme = "http"
+	}
+	if c.cfg.Each == nil {
+		c.cfg.Each = func(string) string { return "" }
+	}
 	if c.cfg.Places == nil {
 		places, err := Loopback(cfg.Size)
 		if err != nil {
@@ -61,15 +73,16 @@ func Start(cfg Config) (*Cluster, error) {
 		}
 		c.cfg.Places = places
 	}
-	caller := &http.Client{Transport: cfg.Transport}
 	for i, p := range c.cfg.Places {
-		n := &Node{Name: fmt.Sprintf("n%d", i+1), HTTP: p.HTTP.Advertise, Peer: p.Peer.Advertise, place: p, caller: caller, binary: cfg.Binary}
-		n.dir = filepath.Join(cfg.Dir, n.Name)
-		n.file, n.log = n.dir+".hcl", n.dir+".log"
-		if err := os.WriteFile(n.file, []byte(c.hcl(n)), 0o600); err != nil {
-			return nil, fmt.Errorf("write the configuration of %s: %w", n.Name, err)
+		m := Member{Name: fmt.Sprintf("n%d", i+1), Expect: len(c.cfg.Places)}
+		for j, other := range c.cfg.Places {
+			if j != i {
+				m.Join = append(m.Join, other.Gossip.Advertise)
+			}
 		}
-		c.nodes = append(c.nodes, n)
+		if _, err := c.place(m, p); err != nil {
+			return nil, err
+		}
 	}
 	for _, n := range c.nodes {
 		if err := c.Restart(n); err != nil {
@@ -77,30 +90,6 @@ func Start(cfg Config) (*Cluster, error) {
 		}
 	}
 	return c, nil
-}
-
-func (c *Cluster) hcl(n *Node) string {
-	var join []string
-	for i, p := range c.cfg.Places {
-		if n.Name != fmt.Sprintf("n%d", i+1) {
-			join = append(join, fmt.Sprintf("%q", p.Gossip.Advertise))
-		}
-	}
-	insecure := ""
-	if host, _, _ := net.SplitHostPort(n.place.HTTP.Listen); !net.ParseIP(host).IsLoopback() {
-		insecure = "allow_insecure = true\n"
-	}
-	block := func(name string, a Address) string {
-		return fmt.Sprintf("%s {\n  address   = %q\n  advertise = %q\n}\n", name, a.Listen, a.Advertise)
-	}
-	return fmt.Sprintf(`name     = %q
-data_dir = %q
-%s%s%s%scluster {
-  bootstrap_expect = %d
-  retry_join       = [%s]
-}
-%s`, n.Name, n.dir, insecure, block("http", n.place.HTTP), block("peer", n.place.Peer), block("gossip", n.place.Gossip),
-		len(c.cfg.Places), strings.Join(join, ", "), c.cfg.Extra)
 }
 
 // Loopback returns places on loopback: it asks the system for ports that nobody listens on now.

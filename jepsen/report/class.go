@@ -57,7 +57,7 @@ func classOf(o *history.Op) class {
 func kindOrder(present []history.Kind) []history.Kind {
 	order := []history.Kind{
 		history.Acquire, history.Release, history.Renew, history.Cancel, history.Force, history.Put,
-		history.Delete, history.Reset, history.ReadLimit, history.ReadID, history.Save, history.Restore,
+		history.Delete, history.Reset, history.ReadLimit, history.ReadID, history.Save, history.Restore, history.Prefect,
 	}
 	place := func(k history.Kind) int {
 		if i := slices.Index(order, k); i >= 0 {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -18,6 +19,8 @@ import (
 	"github.com/limitd/limitd/jepsen/nemesis"
 	"github.com/limitd/limitd/jepsen/network"
 	"github.com/limitd/limitd/jepsen/nodes"
+	"github.com/limitd/limitd/jepsen/prefect"
+	"github.com/limitd/limitd/jepsen/secure"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,6 +33,8 @@ type ground struct {
 	noDisks string // why there are none
 	hand    *http.Transport
 	callers *http.Transport
+	trust   *secure.Trust  // nil: without TLS
+	tokens  *secure.Tokens // nil: nobody is asked for one
 }
 
 // openGround makes a cluster that has not been started long.
@@ -53,10 +58,48 @@ func openGround(p plan, o options, binary string) (g *ground, err error) {
 	if err := g.openDisks(p); err != nil {
 		return g, err
 	}
-	g.cluster, err = nodes.Start(nodes.Config{
-		Binary: binary, Dir: g.dir, Size: p.nodes, Places: g.places(p.nodes), Transport: g.hand, Extra: extra(p),
-	})
+	cfg := nodes.Config{Binary: binary, Dir: g.dir, Size: p.nodes, Places: g.places(p.nodes), Transport: g.hand, Extra: extra(p)}
+	if err := g.secure(p, &cfg); err != nil {
+		return g, err
+	}
+	g.cluster, err = nodes.Start(cfg)
 	return g, err
+}
+
+// secure makes the cluster one that trusts nobody without proof, as far as p says.
+func (g *ground) secure(p plan, cfg *nodes.Config) (err error) {
+	cfg.Guarded = p.tls && p.acl
+	if p.tls {
+		hosts := make(map[string]string)
+		for i := 1; i <= p.nodes; i++ {
+			hosts[fmt.Sprintf("n%d", i)], _, err = net.SplitHostPort(g.network.Addresses(i).HTTP.Advertise)
+			if err != nil {
+				return fmt.Errorf("the address of n%d: %w", i, err)
+			}
+		}
+		if g.trust, err = secure.NewTrust(filepath.Join(g.dir, trustDir), hosts); err != nil {
+			return err
+		}
+		cfg.Scheme, cfg.Each, cfg.GossipKeys = "https", g.trust.HCL, g.trust.GossipKeys()
+		g.trust.Transport(g.hand)
+		g.trust.Transport(g.callers)
+	}
+	if p.acl {
+		if g.tokens, err = secure.NewTokens(rand.Reader); err != nil {
+			return err
+		}
+		cfg.Extra += "acl { enabled = true }\n"
+		cfg.Transport = g.tokens.Hand(g.hand)
+	}
+	return nil
+}
+
+// outside is how callers reach the nodes.
+func (g *ground) outside() http.RoundTripper {
+	if g.tokens != nil {
+		return g.tokens.Callers(g.callers)
+	}
+	return g.callers
 }
 
 // extra is what makes nodes do in seconds what else takes hours: snapshots.
@@ -82,13 +125,20 @@ func (g *ground) places(n int) (list []nodes.Place) {
 	return list
 }
 
+// programs are those under Prefect's client, where the callers are.
+func (g *ground) programs(o options) prefect.Programs {
+	return prefect.Programs{Python: o.prefect, Dir: filepath.Join(g.dir, programsDir), Start: func(cmd *exec.Cmd) error {
+		return g.network.Start(network.Callers, cmd)
+	}}
+}
+
 // openDisks makes the data directories disks of their own where disks are to
 // fail and the machine lets them; else it keeps the reason.
 func (g *ground) openDisks(p plan) error {
 	if _, list, _ := p.check(); !slices.ContainsFunc(list, func(n nemesis.Nemesis) bool { return n.Group == nemesis.DiskGroup }) {
 		return nil
 	}
-	if !isPrivate() {
+	if !nemesis.IsPrivate() {
 		g.noDisks = "there is no mount namespace of our own, which needs root"
 		return nil
 	}

@@ -18,6 +18,8 @@ const (
 	historyFile = "history.jsonl"
 	reportFile  = "report.html"
 	errorsFile  = "errors.txt"
+	trustDir    = "trust"    // certificates and keys
+	programsDir = "programs" // what programs of other languages left
 )
 
 // store writes a history and its report into dir.

@@ -4,7 +4,7 @@
 // judges what came of it, and writes a report to look at.
 //
 //	go run ./jepsen/run run -workload semaphore -nemesis kill,partition -nodes 3 -time 30s -seed 7
-//	go run ./jepsen/run matrix          a run for each combination that matters, about ten minutes
+//	go run ./jepsen/run matrix          a run for each combination that matters, about a quarter of an hour
 //	go run ./jepsen/run soak -hours 2   random combinations
 //	go run ./jepsen/run judge out/semaphore-kill-7/history.jsonl
 //
@@ -25,10 +25,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/limitd/limitd/jepsen/nemesis"
 )
 
 func main() {
-	if code, ran := private(); ran {
+	if code, ran := nemesis.Private(); ran {
 		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -11,7 +11,7 @@ import (
 )
 
 // matrix are the runs of `make jepsen`: each workload, each group of faults,
-// both kinds of store, 3 and 5 nodes; about ten minutes.
+// both kinds of store, 3 and 5 nodes; about a quarter of an hour.
 func matrix() []plan {
 	return []plan{
 		{workload: "semaphore", nemesis: "kill", time: 35 * time.Second},
@@ -25,7 +25,12 @@ func matrix() []plan {
 		{workload: "numbered", nemesis: "disk", time: 70 * time.Second, store: "wal"},
 		{workload: "renewals", nemesis: "kill,pause", time: 40 * time.Second, nodes: 5, store: "wal"},
 		{workload: "semaphore", nemesis: "restore", time: 30 * time.Second},
+		{workload: "retries", nemesis: "upgrade", time: 30 * time.Second, store: "wal"},
+		{workload: "mixed", nemesis: "trust,tokens,kill", time: 60 * time.Second},
+		{workload: "leases", nemesis: "trust,tokens,partition", time: 50 * time.Second, store: "wal"},
+		{workload: "semaphore", nemesis: "membership", time: 60 * time.Second, nodes: 5, tls: true, acl: true},
 		{workload: "patience", nemesis: "kill", time: 40 * time.Second},
+		{workload: "prefect", nemesis: "kill,partition", time: 60 * time.Second},
 		{workload: "mixed", nemesis: "mixed", time: 70 * time.Second, nodes: 5, atOnce: 2},
 	}
 }

@@ -34,6 +34,9 @@ func runOne(ctx context.Context, args []string) error {
 	if _, _, err := p.check(); err != nil {
 		return err
 	}
+	if err := o.lacks(p); err != nil {
+		return err
+	}
 	announce(o)
 	t := newTotals()
 	t.add(ctx, p, o)
@@ -67,7 +70,11 @@ func play(ctx context.Context, p plan, o options) (h *history.History, g *ground
 	if r.ground, err = openGround(p, o, binary); err != nil {
 		return nil, nil, err
 	}
+	if p.workload == workload.Prefect {
+		r.load = workload.WithPrefect(r.ground.programs(o).Run)
+	}
 	r.prepare(binary, stepping)
+	r.stage.To = o.to
 	err = errors.Join(r.play(ctx), r.ground.close())
 	h = r.record.History()
 	return h, r.ground, err
@@ -91,11 +98,12 @@ func (r *run) prepare(binary string, stepping bool) {
 	r.began = time.Now()
 	r.record = history.NewRecorder(history.Run{
 		Instrument: "real", Workload: r.plan.workload, Nemesis: groups(r.faults), Seed: r.plan.seed, Nodes: r.plan.nodes,
-		Commit: version(binary), Build: fmt.Sprintf("%s; log store %s; %s", build, r.plan.store, r.ground.network.Variant()),
-		Started: r.began.UTC().Format(time.RFC3339), Duration: r.plan.time,
+		Commit: version(binary), Build: fmt.Sprintf("%s; log store %s; %s", build, r.plan.store, r.ground.network.Variant()+r.plan.security()),
+		Guarded: r.plan.acl, Started: r.began.UTC().Format(time.RFC3339), Duration: r.plan.time,
 		MaxBackdate: 100 * time.Millisecond, Remember: time.Minute, ClockError: 0.001,
 	}, func() time.Duration { return time.Since(r.began) })
 	r.stage = &nemesis.Stage{
+		Trust: r.ground.trust, Tokens: r.ground.tokens,
 		Cluster: r.ground.cluster, Network: r.ground.network, Record: r.record, Clock: stepping, Disks: r.ground.disks, NoDisks: r.ground.noDisks,
 		Store: r.plan.store, Struck: r.plan.struck, Calm: 1500 * time.Millisecond,
 	}
@@ -103,8 +111,19 @@ func (r *run) prepare(binary string, stepping bool) {
 	r.stage.Leader = r.watch.leads
 	r.stage.Open(r.plan.seed)
 	r.env = &workload.Env{
-		URLs: r.ground.cluster.URLs(), HTTP: r.ground.callers, Record: r.record, Seed: r.plan.seed, Pause: stalls(r.plan.seed), Callers: r.plan.callers, Lanes: r.plan.lanes,
+		URLs: r.ground.cluster.URLs(), HTTP: r.ground.outside(), Record: r.record, Seed: r.plan.seed, Pause: stalls(r.plan.seed), Callers: r.plan.callers, Lanes: r.plan.lanes,
 	}
+}
+
+// security says what of it is on, for the report.
+func (p plan) security() (text string) {
+	if p.tls {
+		text += "; https, mutual TLS between nodes, encrypted gossip"
+	}
+	if p.acl {
+		text += "; callers are asked for tokens"
+	}
+	return text
 }
 
 // groups names the groups of faults that a run is to suffer.
@@ -154,6 +173,11 @@ const (
 func (r *run) play(ctx context.Context) error {
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
+	if tokens := r.ground.tokens; tokens != nil {
+		if err := tokens.Open(starting, r.stage.Send); err != nil {
+			return fmt.Errorf("make tokens: %w", err)
+		}
+	}
 	if err := r.stage.Heal(starting); err != nil {
 		return fmt.Errorf("start the cluster: %w", err)
 	}
@@ -179,6 +203,11 @@ func (r *run) play(ctx context.Context) error {
 func (r *run) trouble(ctx context.Context) error {
 	working := make(chan error, 1)
 	go func() { working <- r.load.Run(ctx, r.env) }()
+	var intruder sync.WaitGroup
+	if tokens := r.ground.tokens; tokens != nil {
+		intruder.Go(func() { workload.Intrude(ctx, r.env, tokens.Strangers) })
+	}
+	defer intruder.Wait()
 	reign := nemesis.Reign(ctx, r.stage, r.faults, r.plan.atOnce)
 	<-ctx.Done()
 	mending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*nemesis.MendTime)

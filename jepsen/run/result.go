@@ -80,13 +80,13 @@ func (g *ground) logs() (links []report.Link) {
 	return links
 }
 
-// clean removes the nodes' files.
+// clean removes the files of nodes and programs.
 func (g *ground) clean() error {
 	files, err := filepath.Glob(filepath.Join(g.dir, "n[0-9]*"))
 	for _, f := range files {
 		err = errors.Join(err, os.RemoveAll(f))
 	}
-	return err
+	return errors.Join(err, os.RemoveAll(filepath.Join(g.dir, programsDir)), os.RemoveAll(filepath.Join(g.dir, trustDir)))
 }
 
 // nodesData returns the data directories of a run's nodes, and the disks that
@@ -130,7 +130,7 @@ func (r result) print() {
 		word = "FAIL"
 	}
 	p := r.plan
-	fmt.Printf("%s %-16s %-28s n=%d %-6s seed %-9d %s %4.0fs\n", word, p.workload, p.nemesis, p.nodes, p.store, p.seed, r.figures(), r.took.Seconds())
+	fmt.Printf("%s %-16s %-28s n=%d %-6s seed %-9d %s %4.0fs\n", word, p.workload, p.nemesis+p.extras(), p.nodes, p.store, p.seed, r.figures(), r.took.Seconds())
 	if !r.failed() {
 		return
 	}

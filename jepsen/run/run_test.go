@@ -30,7 +30,7 @@ func TestListsAskForWhatThereIs(t *testing.T) {
 			asked[n.Name] = true
 		}
 	}
-	for _, w := range workload.All() {
+	for _, w := range append(workload.All(), workload.WithPrefect(nil)) {
 		if !asked[w.Name] {
 			t.Errorf("no run of the matrix has the workload %s", w.Name)
 		}

@@ -63,6 +63,7 @@ func (d *dealer) deal(missing []string) plan {
 		workload: d.load(), atOnce: 1 + d.rng.IntN(3), time: time.Duration(60+d.rng.IntN(60)) * time.Second,
 		store: []string{"boltdb", "wal"}[d.rng.IntN(2)], nodes: []int{3, 3, 5}[d.rng.IntN(3)],
 	}
+	p.tls, p.acl = d.rng.IntN(3) == 0, d.rng.IntN(3) == 0
 	switch {
 	case len(missing) > 0:
 		p.nemesis = strings.Join(d.groups(1+d.rng.IntN(2), missing), ",")

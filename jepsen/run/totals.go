@@ -26,7 +26,8 @@ type totals struct {
 	asked                                  map[string]bool            // kinds that runs asked for
 	lacking                                map[string]map[string]bool // by kind: why it could not be
 	sums                                   []report.Summary
-	kept                                   int64 // bytes of nodes' data that failed runs left
+	kept                                   int64    // bytes of nodes' data that failed runs left
+	leftOut                                []string // runs that could not be made, and why
 }
 
 func newTotals() *totals {
@@ -42,14 +43,20 @@ func announce(o options) {
 	}
 	defer n.Close()
 	disks := "plain folders: no power loss, and a full disk is a bound on the growth of files"
-	if isPrivate() {
+	if nemesis.IsPrivate() {
 		disks = "file systems of their own, where disks fail"
 	}
 	fmt.Printf("network: %s\ndata directories: %s\n", n.Variant(), disks)
 }
 
-// add makes a run and tells of it.
+// add makes a run and tells of it; or why it cannot be made.
 func (t *totals) add(ctx context.Context, p plan, o options) {
+	p = p.settle()
+	if err := o.lacks(p); err != nil {
+		t.leftOut = append(t.leftOut, fmt.Sprintf("left out: %s under %s: %v", p.workload, p.nemesis, err))
+		fmt.Println(t.leftOut[len(t.leftOut)-1])
+		return
+	}
 	p.struck = maps.Clone(t.struck)
 	r := p.make(ctx, o)
 	r.print()
@@ -151,6 +158,9 @@ func (t *totals) verdict(insist bool) error {
 		for _, why := range slices.Sorted(maps.Keys(t.lacking[kind])) {
 			fmt.Printf("not possible: %s: %s\n", kind, why)
 		}
+	}
+	for _, text := range t.leftOut {
+		fmt.Println(text)
 	}
 	never := false
 	for _, kind := range slices.Sorted(maps.Keys(t.asked)) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,18 +20,23 @@ type watch struct {
 	stage  *nemesis.Stage
 	record *history.Recorder
 
-	mu     sync.Mutex
-	term   uint64
-	leader string
-	heard  map[string]word // by node, the last
-	dead   map[string]bool
-	ended  []error
+	mu      sync.Mutex
+	term    uint64
+	leader  string
+	since   time.Duration   // when it was first seen to lead in that term
+	heard   map[string]word // by node, the last
+	doubted uint64          // the newest term in which a node died of which nobody knows what it had seen
+	dead    map[string]bool
+	ended   []error
 }
 
-// word is what a node, asked at an instant, said of the term.
+// word is what a node, asked at an instant, said of the term up to which it had
+// applied the log.
 type word struct {
 	at   time.Duration
 	term uint64
+	pid  int           // of its process
+	died time.Duration // when that process had ended; 0: it lives, as far as is known
 }
 
 // watchEvery is how often each node is asked.
@@ -73,37 +77,60 @@ func (w *watch) ask(ctx context.Context, n *nodes.Node) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	var c wire.Cluster
-	asked := w.record.Now()
+	asked, pid := w.record.Now(), n.PID()
 	if _, err := n.Must(ctx, http.MethodGet, "/v1/cluster", nil, &c); err != nil {
+		w.bury(n)
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c.Leader == n.Name && c.Term > w.term {
-		w.term, w.leader = c.Term, c.Leader
+		w.term, w.leader, w.since = c.Term, c.Leader, w.record.Now()
 		w.record.Leader(c.Leader, c.Term)
 	}
-	w.heard[n.Name] = word{asked, c.Term}
+	w.hear(n.Name, word{at: asked, term: c.Term, pid: pid})
 	if at, ok := w.unopposed(max(len(w.stage.Cluster.Nodes()), len(c.Nodes))); ok {
 		w.record.StillLeads(at, w.term)
 	}
 }
 
-// unopposed returns an instant at which most of the members, or later, knew of no
-// later term than that of the leader; false where so many have not been heard.
-// w.mu is held.
-func (w *watch) unopposed(members int) (time.Duration, bool) {
-	var at []time.Duration
-	for _, x := range w.heard {
-		if x.term <= w.term {
-			at = append(at, x.at)
-		}
+// hear takes a node's word. One that was started anew has forgotten what it had
+// applied in its life before, and may have led a later term then, unless that was
+// over when the present leader was seen. w.mu is held.
+func (w *watch) hear(name string, now word) {
+	before, known := w.heard[name]
+	if known && before.pid != now.pid && (before.died == 0 || before.died >= w.since) {
+		w.doubted = w.term
 	}
-	if 2*len(at) <= members {
+	w.heard[name] = now
+}
+
+// bury notes when the process of a node that gave no answer ended, if it did.
+func (w *watch) bury(n *nodes.Node) {
+	end, dead := n.Ended()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last, known := w.heard[n.Name]; dead && known && last.died == 0 {
+		last.died = w.record.Now() - time.Since(end.At)
+		w.heard[n.Name] = last
+	}
+}
+
+// unopposed returns an instant at which no member, asked then or later, had
+// applied anything of a later term than that of the leader: nobody had answered
+// out of one. False: not all have said so. w.mu is held.
+func (w *watch) unopposed(members int) (time.Duration, bool) {
+	if w.doubted == w.term || len(w.heard) < members {
 		return 0, false
 	}
-	slices.Sort(at)
-	return at[len(at)-1-members/2], true
+	at := w.record.Now()
+	for _, x := range w.heard {
+		if x.term > w.term {
+			return 0, false
+		}
+		at = min(at, x.at)
+	}
+	return at, true
 }
 
 // look notes the end of a node that no fault explains, once for each. One that

@@ -24,7 +24,7 @@ func wallClock(ctx context.Context, s *stage) error {
 	}
 	stepped := make(chan error, 1)
 	go func() { stepped <- stepClocks(work, s) }()
-	holds, errs := runWorkers(work, s.cluster.URLs(), 16)
+	holds, errs := runWorkers(work, s.cluster.URLs(), 16, time.Now())
 	if err := <-stepped; err != nil {
 		return err
 	}

@@ -78,9 +78,12 @@ func killAndProbe(ctx context.Context, c *nodes.Cluster, leader *nodes.Node, i i
 	return gap, err
 }
 
-// pair acquires and releases one slot at a node.
-func pair(ctx context.Context, n *nodes.Node, id string) error {
-	body := wire.AcquireRequest{ID: id, Limits: []wire.Entry{{Name: "probe"}}}
+// pair acquires and releases one slot of the limit probe at a node.
+func pair(ctx context.Context, n *nodes.Node, id string) error { return pairOf(ctx, n, "probe", id) }
+
+// pairOf acquires and releases one slot of a limit at a node.
+func pairOf(ctx context.Context, n *nodes.Node, limit, id string) error {
+	body := wire.AcquireRequest{ID: id, Limits: []wire.Entry{{Name: limit, Slots: 1}}}
 	var g wire.Grant
 	if _, err := n.Must(ctx, http.MethodPost, "/v1/acquire", body, &g); err != nil {
 		return err

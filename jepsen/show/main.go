@@ -6,12 +6,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -22,7 +23,12 @@ import (
 // scene is one thing to see.
 type scene struct {
 	name, what string
-	extra      string // HCL for the nodes
+	extra      string                            // HCL for the nodes
+	size       int                               // of the cluster to begin with; 0: three
+	empty      bool                              // begins with no node
+	dress      func(*stage, *nodes.Config) error // readies what the nodes need before they start; nil: nothing
+	sealed     bool                              // nobody is told anything at first: run waits for the nodes by itself
+	before     bool                              // begins with the version before this one
 	run        func(context.Context, *stage) error
 }
 
@@ -34,36 +40,42 @@ func scenes() []scene {
 		{name: "queue", what: "20 waiters through different nodes, the leader killed: granted in order", run: queue},
 		{name: "clock", what: "the wall clock of each node stepped by an hour both ways", run: wallClock},
 		{name: "failover", what: "SIGKILLs of the leader: time to the first success at a survivor", run: failover},
+		{name: "members", what: "1 to 3 to 5 voters and back under load: dead nodes replaced, moved, without a vote, promoted", size: 1, run: members},
+		{name: "recover", what: "two of three nodes lost for good: the third goes on alone, and new ones join", run: lostQuorum},
+		{name: "strangers", what: "halves that must not found two clusters, and two clusters that must not become one", empty: true, run: strangers},
+		{name: "backup", what: "a backup under load, restored into the same cluster and a new one; quarantine, schedule, damaged files", dress: dressBackup, run: backups},
+		{name: "security", what: "TLS, gossip keys and tokens: every route, all of them rotated under load, strangers refused, no secret told", dress: dressSecurity, sealed: true, run: security},
+		{name: "disk", what: "disks that are full, read-only, failing, hanging or damaged: code 75, the others go on, the node comes back", dress: dressDisk, run: disks},
+		{name: "overload", what: "a flood on one limit beside calls to others; 10,000 waiters and 5,000 connections in little memory", dress: dressOverload, run: overload},
+		{name: "metrics", what: "every documented series, profiles for operators alone, traces and JSON in the logs", dress: dressMetrics, run: metrics},
+		{name: "rolling", what: "one node after the other restarted under callers at all of them: no failed call", run: rolling},
+		{name: "upgrade-first", what: "three nodes become the version to come, the leader first", run: upgrade(0)},
+		{name: "upgrade-middle", what: "the same, the leader second", run: upgrade(1)},
+		{name: "upgrade-last", what: "the same, the leader last", run: upgrade(2)},
+		{name: "upgrade-before", what: "three nodes of a version before this one become this one", before: true, run: upgradeBefore},
 		{name: "term", what: "SIGTERM of the leader: no failed call, a short gap", run: term},
 	}
 }
 
-// stage is what a scene plays on.
-type stage struct {
-	cluster *nodes.Cluster
-	scale   float64 // of durations and counts; 1 is the full length
-	dir     string
-}
-
-// last scales a duration.
-func (s *stage) last(d time.Duration) time.Duration { return time.Duration(float64(d) * s.scale) }
-
-// times scales a count, at least 1.
-func (s *stage) times(n int) int { return max(1, int(float64(n)*s.scale)) }
-
 func main() {
-	binary := flag.String("bin", "bin/limitd", "the limitd binary; for the scene clock, one built by make faultclock")
+	var b builds
+	flag.StringVar(&b.binary, "bin", "bin/limitd", "the limitd binary; for the scene clock, one built by make faultclock")
+	flag.StringVar(&b.next, "next", "", "a build with the tag limitd_next, for the scenes of the upgrade")
+	flag.StringVar(&b.before, "before", "", "a build of a version before, for the scene upgrade-before")
 	scale := flag.Float64("scale", 1, "length of the scenes: 0.2 is a fifth")
 	store := flag.String("store", "boltdb", "log store: boltdb or wal")
 	flag.Parse()
+	if code, ran := private(); ran {
+		os.Exit(code)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if !playAll(ctx, *binary, *store, *scale) {
+	if !playAll(ctx, b, *store, *scale) {
 		os.Exit(1)
 	}
 }
 
-func playAll(ctx context.Context, binary, store string, scale float64) bool {
+func playAll(ctx context.Context, b builds, store string, scale float64) bool {
 	ok := true
 	for _, s := range scenes() {
 		if flag.NArg() > 0 && !slices.Contains(flag.Args(), s.name) {
@@ -71,7 +83,7 @@ func playAll(ctx context.Context, binary, store string, scale float64) bool {
 		}
 		fmt.Printf("== %s: %s\n", s.name, s.what)
 		start := time.Now()
-		err := play(ctx, binary, store, scale, s)
+		err := play(ctx, b, store, scale, s)
 		if err != nil {
 			ok = false
 			fmt.Printf("   FAIL after %.0fs: %v\n", time.Since(start).Seconds(), err)
@@ -82,32 +94,55 @@ func playAll(ctx context.Context, binary, store string, scale float64) bool {
 	return ok
 }
 
-func play(ctx context.Context, binary, store string, scale float64, s scene) error {
-	dir, err := os.MkdirTemp("", "limitd-show-"+s.name+"-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	path, err := filepath.Abs(binary)
-	if err != nil {
-		return fmt.Errorf("find the binary: %w", err)
-	}
-	extra := fmt.Sprintf("raft { log_store = %q }\n%s", store, s.extra)
-	c, err := nodes.Start(nodes.Config{Binary: path, Dir: dir, Size: 3, Extra: extra})
+func play(ctx context.Context, b builds, store string, scale float64, sc scene) error {
+	s, size, err := build(b, store, scale, sc)
 	if err != nil {
 		return err
 	}
-	err = started(ctx, c)
+	if size > 0 && !sc.sealed {
+		err = started(ctx, s.cluster)
+	}
 	if err == nil {
-		err = s.run(ctx, &stage{cluster: c, scale: scale, dir: dir})
+		err = sc.run(ctx, s)
 	}
 	if err != nil {
-		dumpGoroutines(c)
+		dumpGoroutines(s.cluster)
 	}
-	_ = c.Close()
+	_ = s.cluster.Close()
 	if err != nil {
-		return fmt.Errorf("%w (data and logs: %s)", err, dir)
+		return fmt.Errorf("%w (data and logs: %s)", err, s.dir)
 	}
-	return os.RemoveAll(dir)
+	return os.RemoveAll(s.dir)
+}
+
+// build makes the stage of a scene and starts its nodes; it returns how many.
+func build(b builds, store string, scale float64, sc scene) (*stage, int, error) {
+	dir, err := os.MkdirTemp("", "limitd-show-"+sc.name+"-")
+	if err != nil {
+		return nil, 0, fmt.Errorf("make a folder: %w", err)
+	}
+	if b, err = b.complete(); err != nil {
+		return nil, 0, err
+	}
+	path := b.binary
+	if sc.before {
+		path = b.before
+	}
+	if path == "" {
+		return nil, 0, errors.New("say -before: a build of a version before this one (make show-upgrade)")
+	}
+	cfg := nodes.Config{Binary: path, Dir: dir, Size: cmp.Or(sc.size, 3), Extra: fmt.Sprintf("raft { log_store = %q }\n%s", store, sc.extra)}
+	if sc.empty {
+		cfg.Size = 0
+	}
+	s := &stage{scale: scale, dir: dir, builds: b}
+	if sc.dress != nil {
+		if err := sc.dress(s, &cfg); err != nil {
+			return nil, 0, err
+		}
+	}
+	s.cluster, err = nodes.Start(cfg)
+	return s, cfg.Size, err
 }
 
 // dumpGoroutines lets the nodes say in their logs what they were doing.
@@ -126,7 +161,7 @@ func started(ctx context.Context, c *nodes.Cluster) error {
 		return err
 	}
 	for _, n := range c.Nodes() {
-		if err := ready(ctx, n); err != nil {
+		if err := joined(ctx, n); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ func queue(ctx context.Context, s *stage) error {
 	if err := putLimit(ctx, list[0], "one", wire.LimitRequest{Slots: 1}); err != nil {
 		return err
 	}
-	one := []wire.Entry{{Name: "one"}}
+	one := []wire.Entry{{Name: "one", Slots: 1}}
 	var holder wire.Grant
 	if _, err := list[0].Must(ctx, http.MethodPost, "/v1/acquire", wire.AcquireRequest{ID: "holder", Limits: one, TTL: wire.Duration(time.Hour)}, &holder); err != nil {
 		return err

@@ -150,7 +150,7 @@ func readAnywhere(ctx context.Context, c *nodes.Cluster) (a nodes.Answer, err er
 func caller(work, ctx context.Context, c *nodes.Cluster, i int) (admitted []admission, err error) {
 	for turn := 0; work.Err() == nil; turn++ {
 		id := fmt.Sprintf("caller-%d-%d", i, turn)
-		body := wire.AcquireRequest{ID: id, Mode: wire.ModeRateLimit, Limits: []wire.Entry{{Name: "api"}}, Wait: wire.Duration(30 * time.Second)}
+		body := wire.AcquireRequest{ID: id, Mode: wire.ModeRateLimit, Limits: []wire.Entry{{Name: "api", Slots: 1}}, Wait: wire.Duration(30 * time.Second)}
 		a, err := persist(ctx, c, i+turn, body)
 		if err != nil {
 			return admitted, err

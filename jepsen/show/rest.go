@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/limitd/limitd/jepsen/nodes"
@@ -26,7 +27,7 @@ func atRest(ctx context.Context, c *nodes.Cluster, limit string) error {
 				return err
 			}
 		}
-		if err := ready(ctx, n); err != nil {
+		if err := joined(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -59,4 +60,25 @@ func idle(ctx context.Context, c *nodes.Cluster, limit string) error {
 	}
 	fmt.Printf("   every node: 0 slots of %s occupied, 0 waiting\n", limit)
 	return nil
+}
+
+// quote prints what a program said.
+func quote(text string) {
+	fmt.Println("   | " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n   | "))
+}
+
+// soon asks again until the answer is nil, for a generous while: how quick it is
+// depends on the machine.
+func soon(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, joinTime)
+	defer cancel()
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		if !wait(ctx, 50*time.Millisecond) {
+			return err
+		}
+	}
 }

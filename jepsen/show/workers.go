@@ -35,7 +35,7 @@ func workers(ctx context.Context, s *stage) error {
 	defer cancel()
 	killed := make(chan int)
 	go func() { killed <- killLeaders(work, s.cluster, 5*time.Second) }()
-	holds, errs := runWorkers(work, s.cluster.URLs(), 64)
+	holds, errs := runWorkers(work, s.cluster.URLs(), 64, time.Now())
 	kills := <-killed
 	if err := writeHolds(filepath.Join(s.dir, "holds.log"), holds); err != nil {
 		return err
@@ -54,8 +54,8 @@ func workers(ctx context.Context, s *stage) error {
 	return atRest(ctx, s.cluster, "shared")
 }
 
-func runWorkers(ctx context.Context, urls []string, n int) (holds []hold, errs []error) {
-	began := time.Now()
+// runWorkers returns what n workers held until ctx ended, by the time since began.
+func runWorkers(ctx context.Context, urls []string, n int, began time.Time) (holds []hold, errs []error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for i := range n {

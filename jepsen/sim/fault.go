@@ -43,8 +43,9 @@ func (f Fault) String() string {
 type blow struct {
 	*Cluster
 	Fault
-	ctx context.Context // ends with its time, or with that of the callers
-	on  []*node
+	ctx  context.Context // ends with its time, or with that of the callers
+	on   []*node
+	what string // more of what was done, for the history
 }
 
 // inject injects the plan's faults, each at its time, until ctx ends; then all
@@ -74,7 +75,7 @@ func (c *Cluster) strike(ctx context.Context, f Fault) {
 	b := &blow{Cluster: c, Fault: f, ctx: lasts, on: c.victims(ctx, f)}
 	noted := history.Fault{Kind: f.Kind, On: names(b.on), From: c.record.Now()}
 	mend, err := kindNamed(f.Kind).do(b)
-	noted.What = f.String()
+	noted.What = strings.TrimSpace(f.String() + " " + b.what)
 	if err != nil {
 		noted.Error = err.Error()
 		c.record.Fault(noted)

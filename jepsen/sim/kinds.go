@@ -2,7 +2,10 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
+
+	"github.com/limitd/limitd/jepsen/sim/rumour"
 )
 
 // kind is a kind of fault.
@@ -23,7 +26,7 @@ const (
 	most                  // a majority, or all: a seed has one such fault at most
 )
 
-// kinds returns all kinds of faults.
+// kinds returns the kinds that a seed has several of.
 func kinds() []kind {
 	return []kind{
 		{"kill", 8, some, onOne, kill},
@@ -52,12 +55,25 @@ func kinds() []kind {
 	}
 }
 
+// rareKinds returns those that a seed has a few of at most. They have dice of
+// their own, so that a seed of before they were thought of keeps its other faults.
+func rareKinds() []kind {
+	return []kind{
+		{"restore", 2, some, onLeader, restore},
+		{"unheard", 2, nothing, drawUnheard, unheard},
+		{"split", 2, some, onMinority, split},
+		{"rot", 2, some, onFounder, rot},
+	}
+}
+
+func allKinds() []kind { return slices.Concat(kinds(), rareKinds()) }
+
 // Kinds returns how many kinds of faults there are.
-func Kinds() int { return len(kinds()) }
+func Kinds() int { return len(allKinds()) }
 
 // kindNamed returns a kind by its name.
 func kindNamed(name string) kind {
-	for _, k := range kinds() {
+	for _, k := range allKinds() {
 		if k.name == name {
 			return k
 		}
@@ -66,6 +82,8 @@ func kindNamed(name string) kind {
 }
 
 func onNone(*rand.Rand, Plan, *Fault) {}
+
+func onLeader(_ *rand.Rand, _ Plan, f *Fault) { f.On = []int{0} }
 
 // onOne is on one machine: every second time on the leader.
 func onOne(dice *rand.Rand, p Plan, f *Fault) {
@@ -110,6 +128,13 @@ func drawLossy(dice *rand.Rand, _ Plan, f *Fault) {
 func drawSlow(dice *rand.Rand, p Plan, f *Fault) {
 	onOne(dice, p, f)
 	f.Size = between(dice, 5*time.Millisecond, 250*time.Millisecond)
+}
+
+// drawUnheard is on one machine or a minority of them, often for longer than
+// it takes to be taken for dead.
+func drawUnheard(dice *rand.Rand, p Plan, f *Fault) {
+	pick(dice, onOne, onMinority)(dice, p, f)
+	f.For = between(dice, rumour.Silence/2, 4*rumour.Silence)
 }
 
 func drawHang(dice *rand.Rand, p Plan, f *Fault) {

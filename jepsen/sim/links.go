@@ -64,6 +64,32 @@ func isolate(b *blow) (func(), error) {
 	return both(b.ways(b.on, rest, cut()), b.ways(rest, b.on, cut())), nil
 }
 
+// unheard cuts the gossip of machines off from that of the others. All else goes
+// on.
+func unheard(b *blow) (func(), error) {
+	type pair struct{ on, other string }
+	var pairs []pair
+	for _, n := range b.on {
+		for _, m := range b.others() {
+			pairs = append(pairs, pair{n.name, m.name})
+			b.rumour.Cut(n.name, m.name)
+		}
+	}
+	return func() {
+		for _, p := range pairs {
+			b.rumour.Mend(p.on, p.other)
+		}
+	}, nil
+}
+
+// split cuts machines off from the others in every way, as a switch does that
+// fails; what isolate leaves is their gossip.
+func split(b *blow) (func(), error) {
+	mendLinks, _ := isolate(b)
+	mendGossip, _ := unheard(b)
+	return both(mendLinks, mendGossip), nil
+}
+
 // oneWay cuts the way from one machine to another.
 func oneWay(b *blow) (func(), error) { return b.ways(b.on[:1], b.on[1:], cut()), nil }
 

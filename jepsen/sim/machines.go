@@ -3,10 +3,12 @@ package sim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/limitd/limitd/jepsen/sim/rumour"
 	"github.com/limitd/limitd/transport/wire"
 )
 
@@ -92,23 +94,98 @@ func join(b *blow) (func(), error) {
 	return func() {
 		b.remove(n)
 		n.leave()
-		// A leader takes it in again for as long as nobody has heard of its end.
-		_ = rest(context.Background(), rumourDelay+2*time.Second)
-		b.remove(n)
+		b.removeGone(n, n.identity())
 	}, nil
 }
 
 // replace gives a machine an empty disk: the node that was there is removed,
-// another one takes its place.
+// another one takes its place. The operator waits until the cluster can do
+// without it.
 func replace(b *blow) (func(), error) {
 	n := b.on[0]
-	old := n.identity()
-	n.kill()
-	n.wipe()
+	var old string // rot may have made it another node while this one waited
+	for !b.lose(n, b.operator.views(b.ctx, n), func() { old = n.identity(); n.wipe() }) {
+		if !rest(b.ctx, 100*time.Millisecond) {
+			return nil, fmt.Errorf("%s was needed all the time", n.name)
+		}
+	}
 	return func() {
 		n.start()
-		b.removeID(n, old)
+		b.removeGone(n, old)
 	}, nil
+}
+
+// rot kills a node, flips bits on its disk and starts it: it has to refuse, or to
+// do without what is spoilt. In the end the machine is a new node, if it is none
+// by then.
+func rot(b *blow) (func(), error) {
+	n := b.on[0]
+	for !b.lose(n, b.operator.views(b.ctx, n), func() { b.what = n.rot() }) {
+		if !rest(b.ctx, 100*time.Millisecond) {
+			return nil, fmt.Errorf("%s was needed all the time", n.name)
+		}
+	}
+	n.start()
+	return func() {
+		if !n.isRotten() {
+			return
+		}
+		if n.running() != nil {
+			b.count("damage unseen")
+		}
+		old := n.identity()
+		n.kill()
+		n.wipe()
+		n.start()
+		b.removeGone(n, old)
+	}, nil
+}
+
+// lose ends a machine's process and has its disk lose what it holds, where by
+// all views of the membership a majority of the voters keeps its data. It does
+// not while a backup is restored, which may cost a node, too.
+func (c *Cluster) lose(n *node, views [][]wire.Node, how func()) bool {
+	c.losing.Lock() // two at a time could be one too many
+	defer c.losing.Unlock()
+	kept := make(map[string]bool)
+	for _, m := range c.members() {
+		kept[m.identity()] = m != n && !m.isRotten()
+	}
+	for _, members := range views {
+		if !spared(members, kept) {
+			return false
+		}
+	}
+	if len(views) == 0 || c.restores > 0 {
+		return false
+	}
+	n.kill()
+	how()
+	return true
+}
+
+// spared tells whether most voters are among those whose data is kept, by id.
+func spared(members []wire.Node, kept map[string]bool) bool {
+	voters, left := 0, 0
+	for _, m := range members {
+		if m.Role != wire.RoleVoter {
+			continue
+		}
+		voters++
+		if kept[m.ID] {
+			left++
+		}
+	}
+	return left > voters/2
+}
+
+// removeGone takes a node out of the cluster that will not come back. A leader
+// takes one in, again or that was none yet, for as long as nobody has heard of its
+// end.
+func (c *Cluster) removeGone(n *node, id string) {
+	c.removeID(n, id)
+	_ = rest(context.Background(), rumour.Silence+2*time.Second)
+	c.removeID(n, id)
 }
 
 // remove takes a machine's node out of the cluster.

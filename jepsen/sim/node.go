@@ -24,7 +24,9 @@ type node struct {
 	id     string     // of the disk; guarded by mu
 	disk   *disk.Disk // guarded by mu
 	proc   *process   // that runs, or nil; guarded by mu
+	disks  int        // that it had; guarded by mu
 	starts int        // guarded by mu
+	rotten bool       // its disk is; guarded by mu
 	gone   bool       // it was taken out for good; guarded by mu
 }
 
@@ -39,11 +41,24 @@ func (n *node) wipe() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.starts++
+	n.disks++
 	id, err := store.NewID(n.chanceLocked())
 	if err != nil { // never: ChaCha8 does not fail
 		panic(err)
 	}
+	n.rotten = false
 	n.id, n.disk = id, disk.New(n.cluster.archive, n.cluster.plan.Seed*64+uint64(n.number)<<32+uint64(n.starts))
+}
+
+// expectLocked returns the bootstrap_expect of the machine's file. Who comes
+// later has to have 0. Every second one has what the founders have, as if all
+// shared one file; in the simulator it always hears of the cluster.
+func (n *node) expectLocked() int {
+	founder := n.number <= n.cluster.plan.Nodes && n.disks == 1
+	if founder || (n.number+n.disks)%2 == 0 {
+		return n.cluster.plan.Expect
+	}
+	return 0
 }
 
 // chanceLocked returns the randomness of one start.
@@ -138,13 +153,40 @@ func (n *node) failed(p *process, err error) {
 		c.count("fail-stop")
 	case errors.Is(err, store.ErrHalfRestored):
 		c.count("half restored")
-		defer n.wipe()
+		defer n.renew()
+	case errors.Is(err, store.ErrDamaged) && n.isRotten():
+		c.count("damage refused")
+		n.forget(p)
+		p.die()
+		return // to start it again is of no use
 	default:
 		c.convict("fatal", "section 8", fmt.Sprintf("%s stopped itself: %v", n.name, err))
 	}
 	n.forget(p)
 	p.die()
 	time.AfterFunc(restartAfter, n.start)
+}
+
+// rot flips bits on the disk of the machine, whose process does not run.
+func (n *node) rot() (what string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rotten = true
+	return n.disk.Rot()
+}
+
+func (n *node) isRotten() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rotten
+}
+
+// renew gives the machine an empty disk, and has the node that was there removed.
+func (n *node) renew() {
+	old := n.identity()
+	n.wipe()
+	n.cluster.maim(true)
+	n.cluster.tasks.Go(func() { n.cluster.removeGone(n, old) })
 }
 
 // pause stops all that goes in or out of the process, and its disk.

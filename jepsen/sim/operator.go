@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/limitd/limitd/transport/wire"
@@ -26,37 +27,54 @@ const operatorTimeout = 5 * time.Second
 func (o operator) call(ctx context.Context, n *node, method, path string, body, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, operatorTimeout)
 	defer cancel()
-	var content io.Reader
+	var content []byte
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
 			return fmt.Errorf("encode the body: %w", err)
 		}
-		content = bytes.NewReader(b)
+		content = b
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+n.name+":7480"+path, content)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	r.Header.Set("Content-Type", wire.TypeJSON)
-	answer, err := o.client.Do(r)
-	if err != nil {
+	a, err := o.send(ctx, n, method, path, wire.TypeJSON, content)
+	if err != nil || out == nil {
 		return err
 	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(answer.Body)
+	return json.Unmarshal(a.body, out)
+}
+
+// answer is an answer of the 200s.
+type answer struct {
+	status int
+	index  uint64
+	time   int64 // cluster time, ns
+	body   []byte
+}
+
+// send sends a request with a body as it is. Another answer than one of the
+// 200s is a problem.
+func (o operator) send(ctx context.Context, n *node, method, path, contentType string, body []byte) (a answer, err error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+n.name+":7480"+path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", path, err)
+		return a, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	if answer.StatusCode/100 != 2 {
-		p := &problem{status: answer.Status, path: path}
-		_ = json.Unmarshal(text, &p.Problem) // what is no problem has no code
-		return p
+	r.Header.Set("Content-Type", contentType)
+	got, err := o.client.Do(r)
+	if err != nil {
+		return a, err
 	}
-	if out == nil {
-		return nil
+	defer func() { _ = got.Body.Close() }()
+	a.status = got.StatusCode
+	a.index, _ = strconv.ParseUint(got.Header.Get(wire.HeaderIndex), 10, 64)
+	a.time, _ = strconv.ParseInt(got.Header.Get(wire.HeaderTime), 10, 64)
+	if a.body, err = io.ReadAll(got.Body); err != nil {
+		return a, fmt.Errorf("read the answer of %s: %w", path, err)
 	}
-	return json.Unmarshal(text, out)
+	if a.status/100 != 2 {
+		p := &problem{status: got.Status, path: path}
+		_ = json.Unmarshal(a.body, &p.Problem) // what is no problem has no code
+		return a, p
+	}
+	return a, nil
 }
 
 // leader returns the node that most of what nodes say points to, or nil.
@@ -75,6 +93,19 @@ func (o operator) leader(ctx context.Context) *node {
 		}
 	}
 	return found
+}
+
+// views returns the membership as each machine but one knows it; those that
+// belong to no cluster, or do not answer, have none.
+func (o operator) views(ctx context.Context, but *node) (list [][]wire.Node) {
+	for _, n := range o.cluster.members() {
+		var said wire.Cluster
+		if n == but || n.running() == nil || o.call(ctx, n, http.MethodGet, "/v1/cluster", nil, &said) != nil || len(said.Nodes) == 0 {
+			continue
+		}
+		list = append(list, said.Nodes)
+	}
+	return list
 }
 
 // problem is an answer that is none of the 200s.

@@ -14,7 +14,9 @@ import (
 // run follows from it.
 type Plan struct {
 	Seed     uint64
-	Nodes    int // that form the cluster
+	Nodes    int             // that are there from the beginning
+	Expect   int             // of them form the cluster (bootstrap_expect); it takes in the others
+	Late     []time.Duration // of each: when its gossip reaches the others
 	Workload string
 	Callers  int
 	Duration time.Duration // of the part with callers and faults
@@ -57,6 +59,7 @@ func NewPlan(seed uint64, c Choice) Plan {
 	or(&p.Nodes, c.Nodes)
 	or(&p.Callers, c.Callers)
 	or(&p.Duration, c.Duration)
+	p.drawFounding()
 	p.Faults = schedule(dice, p)
 	if c.Faults != nil {
 		p.Faults = c.Faults
@@ -65,6 +68,21 @@ func NewPlan(seed uint64, c Choice) Plan {
 		p.Faults = only(p.Faults, c.Keep)
 	}
 	return p
+}
+
+// drawFounding draws how the cluster is formed, by dice of its own.
+func (p *Plan) drawFounding() {
+	dice := rand.New(rand.NewPCG(p.Seed, 0x666f756e64))
+	p.Expect = p.Nodes
+	if p.Nodes > 3 && dice.IntN(2) == 0 {
+		p.Expect = 3
+	}
+	p.Late = make([]time.Duration, p.Nodes)
+	for i := range p.Late {
+		if late := between(dice, 0, 5*time.Second); dice.IntN(3) == 0 {
+			p.Late[i] = late
+		}
+	}
 }
 
 // Words returns the schedule in words.
@@ -114,13 +132,15 @@ func (p Plan) run() history.Run {
 	}
 }
 
-// config returns the configuration of a node.
-func (p Plan) config(name string) config.Config {
+// config returns the configuration of a node that is to found a cluster with
+// expect voters.
+func (p Plan) config(name string, expect int) config.Config {
 	c := config.Default(name)
 	c.Memory = true
 	c.HTTP.Address, c.Peer.Address, c.Gossip.Address = name+":7480", name+":7481", name+":7482"
-	c.Cluster.BootstrapExpect = int64(p.Nodes)
+	c.Cluster.BootstrapExpect = int64(expect)
 	c.Raft.SnapshotInterval, c.Raft.SnapshotThreshold, c.Raft.TrailingLogs = p.SnapshotInterval, p.SnapshotThreshold, p.TrailingLogs
+	c.Autopilot.ServerStabilizationTime = 0 // a run is short, and a vote that comes early the harder case
 	c.Limits.Patience = p.Patience
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/limitd/limitd/fsm"
 	"github.com/limitd/limitd/jepsen/sim/disk"
 	"github.com/limitd/limitd/jepsen/sim/network"
+	"github.com/limitd/limitd/jepsen/sim/rumour"
 )
 
 // process is one start of limitd on a machine, by the wiring of main.
@@ -26,18 +27,19 @@ type process struct {
 	node    *node
 	name    string // "n1#2": the second start on n1
 	id      string // of the disk that it was started on
+	expect  int    // voters that found a cluster with it
 	host    *network.Host
 	session *disk.Session
 	rand    io.Reader
 
 	mu     sync.Mutex
-	voice  *voice         // guarded by mu
+	voice  *rumour.Voice  // guarded by mu
 	daemon *daemon.Daemon // once started; guarded by mu
 	dead   bool           // guarded by mu
 }
 
 func newProcess(n *node, chance io.Reader) *process {
-	p := &process{node: n, id: n.id, name: fmt.Sprintf("%s#%d", n.name, n.starts), host: n.cluster.net.Host(n.name), rand: &locked{from: chance}}
+	p := &process{node: n, id: n.id, expect: n.expectLocked(), name: fmt.Sprintf("%s#%d", n.name, n.starts), host: n.cluster.net.Host(n.name), rand: &locked{from: chance}}
 	p.session = n.disk.Open(func() disk.Birth {
 		return disk.Birth{Process: p.name, At: time.Now(), Mono: n.clock.Monotonic()}
 	})
@@ -60,7 +62,7 @@ func (l *locked) Read(p []byte) (int, error) {
 
 // run starts the daemon.
 func (p *process) run() {
-	d, err := daemon.Start(context.Background(), p.node.cluster.plan.config(p.node.name), daemon.Deps{
+	d, err := daemon.Start(context.Background(), p.node.cluster.plan.config(p.node.name, p.expect), daemon.Deps{
 		Logger: p.node.cluster.logger(p.node.name), Version: "sim", Fatal: p.fatal, Machine: p.machine(),
 	})
 	p.mu.Lock()
@@ -104,9 +106,9 @@ func (p *process) machine() daemon.Machine {
 func (p *process) join(id string) (daemon.Gossip, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.voice = p.node.cluster.rumour.join(id, p.node.name+":7482")
+	p.voice = p.node.cluster.rumour.Join(id, p.node.name, p.node.name+":7482")
 	if p.dead {
-		p.voice.die(0)
+		p.voice.Die()
 	}
 	return p.voice, nil
 }
@@ -133,9 +135,6 @@ func (p *process) fatal(err error) {
 	runtime.Goexit()
 }
 
-// rumourDelay is how long it takes until the others hear that a process died.
-const rumourDelay = 2 * time.Second
-
 // die ends the process at once.
 func (p *process) die() {
 	p.mu.Lock()
@@ -148,7 +147,7 @@ func (p *process) die() {
 	p.session.Crash()
 	p.host.Kill()
 	if v != nil {
-		v.die(rumourDelay)
+		v.Die()
 	}
 	if d != nil {
 		p.node.cluster.tasks.Go(func() { _ = d.Close(over()) })

@@ -23,6 +23,10 @@ type Report struct {
 	Lived      time.Duration     `json:"lived"`   // of cluster life, fake
 	Hash       string            `json:"hash"`    // of the history
 	Violations []check.Violation `json:"violations"`
+	// Stuck is what the runtime said of a first process, whose goroutines all
+	// slept, before this run of the same seed; "": this is the first. A process
+	// does not know; who ran it says so.
+	Stuck string `json:"-"`
 }
 
 // ReportPrefix begins the line of a report.
@@ -51,6 +55,9 @@ func (p Report) Print(w io.Writer) {
 		p.Seed, p.Workload, p.Nodes, p.Operations, p.Unknown, p.Records, p.Lived.Round(time.Millisecond), p.Hash)
 	for i, f := range p.Schedule {
 		fmt.Fprintf(w, "  %2d %s\n", i, f)
+	}
+	if p.Stuck != "" {
+		fmt.Fprintf(w, "ran again, because the first process was stuck: %s\n", p.Stuck)
 	}
 	told := make(map[string]int)
 	for _, v := range p.Violations {

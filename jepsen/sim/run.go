@@ -44,6 +44,7 @@ func Run(p Plan, o Options) Result {
 		c.convict("simulator", "none", fmt.Sprintf("there is no workload %q", p.Workload))
 		return c.result()
 	}
+	c.estrange()
 	for _, n := range c.members() {
 		n.start()
 	}
@@ -67,6 +68,19 @@ func Run(p Plan, o Options) Result {
 	}
 	workload.Finish(ctx, env)
 	return c.result()
+}
+
+// estrange has the gossip of some machines reach the others late.
+func (c *Cluster) estrange() {
+	for i, late := range c.plan.Late {
+		for j, later := range c.plan.Late[:i] {
+			if wait := max(late, later); wait > 0 {
+				a, b := c.node(i+1).name, c.node(j+1).name
+				c.rumour.Cut(a, b)
+				time.AfterFunc(wait, func() { c.rumour.Mend(a, b) })
+			}
+		}
+	}
 }
 
 func (c *Cluster) setup(ctx context.Context, w workload.Workload, env *workload.Env) error {

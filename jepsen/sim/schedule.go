@@ -9,27 +9,34 @@ import (
 // schedule draws faults, so that at most a minority of the machines is broken
 // at a time; but for one fault at most, which breaks more.
 func schedule(dice *rand.Rand, p Plan) (faults []Fault) {
-	broken := outage{plan: p}
-	for range 6 + dice.IntN(12) {
-		k := draw(dice)
+	broken := &outage{plan: p}
+	add := func(dice *rand.Rand, kinds []kind) {
+		k := draw(dice, kinds)
 		f := Fault{Kind: k.name, At: moment(dice, p, faults), For: between(dice, 100*time.Millisecond, 5*time.Second)}
 		k.draw(dice, p, &f)
 		if broken.allow(k, f) {
 			faults = append(faults, f)
 		}
 	}
+	for range 6 + dice.IntN(12) {
+		add(dice, kinds())
+	}
+	rare := rand.New(rand.NewPCG(p.Seed, 0x72617265))
+	for range rare.IntN(5) {
+		add(rare, rareKinds())
+	}
 	slices.SortStableFunc(faults, func(x, y Fault) int { return int(x.At - y.At) })
 	return faults
 }
 
 // draw draws a kind by its weight.
-func draw(dice *rand.Rand) kind {
+func draw(dice *rand.Rand, kinds []kind) kind {
 	sum := 0
-	for _, k := range kinds() {
+	for _, k := range kinds {
 		sum += k.weight
 	}
 	at := dice.IntN(sum)
-	for _, k := range kinds() {
+	for _, k := range kinds {
 		if at -= k.weight; at < 0 {
 			return k
 		}

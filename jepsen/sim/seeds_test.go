@@ -21,6 +21,9 @@ func TestSeeds(t *testing.T) {
 	totals := batch.NewTotals()
 	tell := func(p sim.Report) {
 		totals.Add(p)
+		if p.Stuck != "" {
+			p.Print(t.Output())
+		}
 		if len(p.Violations) > 0 {
 			p.Print(t.Output())
 			t.Errorf("seed %d failed; again: go run ./jepsen/sim/seeds -replay %d", p.Seed, p.Seed)
@@ -49,6 +52,32 @@ func known(t *testing.T) []batch.Known {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// TestRareFaultsStrike has each fault that a seed may do without strike, and
+// looks whether it did what it is for.
+func TestRareFaultsStrike(t *testing.T) {
+	for name, test := range map[string]struct {
+		faults string
+		counts []string // of which one at least has to be there
+	}{
+		"a backup, twice":       {"restore@1s+2s:leader restore@2s+3s:leader", []string{"restored"}},
+		"and its leader killed": {"restore@1s+2s:leader kill@3100ms+1s:leader", []string{"restored"}},
+		"gossip cut":            {"unheard@500ms+5s:n2 join@1s+3s", []string{"fault unheard"}},
+		"all cut":               {"split@500ms+5s:leader", []string{"fault split"}},
+		"flipped bits":          {"rot@500ms+2s:n1 rot@4s+2s:n2", []string{"damage refused", "damage unseen"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := self("-sim.workload=semaphore", "-sim.duration=8s", "-sim.faults="+test.faults).One(t.Context(), 3)
+			if len(p.Violations) > 0 {
+				p.Print(t.Output())
+				t.Error("it failed")
+			}
+			if !slices.ContainsFunc(test.counts, func(what string) bool { return p.Counts[what] > 0 }) {
+				t.Errorf("of %v nothing was counted: %v", test.counts, p.Counts)
+			}
+		})
+	}
 }
 
 // TestPlansFollowFromTheirSeed checks that a plan is a function of its seed,

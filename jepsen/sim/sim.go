@@ -36,6 +36,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -47,6 +48,7 @@ import (
 	"github.com/limitd/limitd/jepsen/sim/disk"
 	"github.com/limitd/limitd/jepsen/sim/inside"
 	"github.com/limitd/limitd/jepsen/sim/network"
+	"github.com/limitd/limitd/jepsen/sim/rumour"
 )
 
 // Cluster is a simulated cluster and all that is around it.
@@ -56,7 +58,7 @@ type Cluster struct {
 	began   time.Time
 	net     *network.Network
 	archive *disk.Archive
-	rumour  *rumour
+	rumour  *rumour.Rumour
 	applied *inside.Witness
 	record  *history.Recorder
 	tasks   sync.WaitGroup
@@ -65,8 +67,12 @@ type Cluster struct {
 	http     *http.Transport // of the callers
 	operator operator
 
+	losing   sync.Mutex // held while a disk loses what it holds
+	restores int        // of backups, that go on; guarded by losing
+
 	mu         sync.Mutex
 	nodes      []*node           // guarded by mu
+	maimed     bool              // a restore has cost a node; guarded by mu
 	counts     map[string]int    // of what happened; guarded by mu
 	violations []check.Violation // found while it runs; guarded by mu
 }
@@ -75,7 +81,7 @@ type Cluster struct {
 func newCluster(p Plan, o Options) *Cluster {
 	c := &Cluster{
 		plan: p, opts: o, began: time.Now(), net: network.New(p.Seed), archive: disk.NewArchive(),
-		rumour: newRumour(), applied: inside.NewWitness(), counts: make(map[string]int),
+		rumour: rumour.New(p.Seed), applied: inside.NewWitness(), counts: make(map[string]int),
 	}
 	c.record = history.NewRecorder(p.run(), func() time.Duration { return time.Since(c.began) })
 	c.callers = c.net.Host(callersHost)
@@ -147,13 +153,14 @@ func (c *Cluster) convict(checker, rule, what string) {
 	c.violations = append(c.violations, check.Violation{Checker: checker, Rule: rule, What: what})
 }
 
-// logger returns a node's logger. Nodes always log, to nowhere by default, so
-// that a run with a log is the same run.
+// logger returns a node's logger. It is the same one where nobody reads it: it
+// draws from the runtime's chance, too, and a run with a log is the same run.
 func (c *Cluster) logger(name string) hclog.Logger {
+	o := hclog.LoggerOptions{Name: name, Level: hclog.Debug, Output: c.opts.Log, TimeFormat: "04:05.000000"}
 	if c.opts.Log == nil {
-		return hclog.NewNullLogger()
+		o.Level, o.Output = hclog.Off, io.Discard
 	}
-	return hclog.New(&hclog.LoggerOptions{Name: name, Level: hclog.Debug, Output: c.opts.Log, TimeFormat: "04:05.000000"})
+	return hclog.New(&o)
 }
 
 // heal mends everything: links, disks, and who is down is started.

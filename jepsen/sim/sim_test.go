@@ -63,6 +63,9 @@ func TestOneSeed(t *testing.T) {
 	})
 }
 
+// judging is how much memory, in bytes, the judges may fill before the collector works.
+const judging = 1 << 30
+
 // conclude judges a run, says so, and ends the process. It runs outside of the
 // bubble: a search that takes too long ends by real time.
 func conclude(r sim.Result) {
@@ -70,7 +73,7 @@ func conclude(r sim.Result) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	debug.SetGCPercent(100) // it may have been off for the run
+	debug.SetMemoryLimit(judging) // the collector may be off
 	r.Judge()
 	report := r.Report()
 	report.Print(os.Stdout)
@@ -134,7 +137,7 @@ func runSeeds(first uint64, n int) int {
 	totals := batch.NewTotals()
 	self(sameChoice()...).Run(context.Background(), batch.From(first, n), func(p sim.Report) {
 		totals.Add(p)
-		if len(p.Violations) > 0 {
+		if len(p.Violations) > 0 || p.Stuck != "" {
 			p.Print(os.Stdout)
 		}
 	})

@@ -9,8 +9,8 @@ import (
 
 // patienceWorkload is one caller that wants all of three limits, among many
 // that keep each of them busy: only the patience of docs/semantics.md A2 helps
-// it. The others wait for one limit each, and not for long, so that an onlooker
-// knows that it is the one that is protected.
+// it. Beside it one wants all of north, which two rows of others want together
+// with east or west: these are younger, and are protected in turn.
 func patienceWorkload() Workload {
 	return Workload{
 		Name: "patience", What: "one caller wants all of three limits that the others keep busy, one of them for seconds",
@@ -21,6 +21,10 @@ func patienceWorkload() Workload {
 				return patientStep
 			case 1:
 				return lingerStep
+			case 2:
+				return northernStep
+			case 3, 4, 5, 6:
+				return rowStep
 			}
 			return hastyStep
 		}),
@@ -39,6 +43,25 @@ func patientStep(ctx context.Context, c *caller) {
 		c.release(ctx, op.Token)
 	}
 	sleep(ctx, c.between(50*time.Millisecond, 500*time.Millisecond))
+}
+
+// northernStep waits for all of the limit that was made last.
+func northernStep(ctx context.Context, c *caller) {
+	ask := history.Ask{Limits: slots("north", 2), TTL: time.Second, Wait: 30 * time.Second}
+	if op := c.acquire(ctx, ask); op.IsGrant() {
+		c.release(ctx, op.Token)
+	}
+	sleep(ctx, c.between(50*time.Millisecond, 500*time.Millisecond))
+}
+
+// rowStep waits for a slot of one of the others, and of north as well.
+func rowStep(ctx context.Context, c *caller) {
+	ask := history.Ask{TTL: 3 * time.Second, Wait: 20 * time.Second}
+	ask.Limits = append(slots(pick(c, "east", "west"), 2), slots("north", 1)...)
+	if op := c.acquire(ctx, ask); op.IsGrant() {
+		sleep(ctx, c.between(500*time.Millisecond, 2*time.Second))
+		c.release(ctx, op.Token)
+	}
 }
 
 // lingerStep holds a slot for seconds, so that who waits for its limit stays

@@ -18,10 +18,12 @@ import (
 // request is what a call sends, try after try.
 type request struct {
 	method, path string
-	body         any           // nil: none
-	key          string        // of idempotency; "": none, or in the body
-	hold         time.Duration // how long a node may be silent on purpose
-	read         func(body []byte, op *history.Op) error
+	body         any    // nil: none
+	key          string // of idempotency; "": none, or in the body
+	// authorization is the header of that name; "": what the transport shows.
+	authorization string
+	hold          time.Duration // how long a node may be silent on purpose
+	read          func(body []byte, op *history.Op) error
 }
 
 // verdict is what one try came to.
@@ -136,6 +138,9 @@ func (c *caller) send(ctx context.Context, q request, node int) (*http.Response,
 	}
 	if q.key != "" {
 		r.Header.Set(wire.HeaderIdempotencyKey, q.key)
+	}
+	if q.authorization != "" {
+		r.Header.Set("Authorization", q.authorization)
 	}
 	r.Header.Set(wire.HeaderTimeout, wire.Duration(timeout).String())
 	answer, err := c.env.HTTP.RoundTrip(r)

@@ -15,8 +15,8 @@ const watchEvery = 200 * time.Millisecond
 const watchCaller = 901
 
 // WatchLeader records who leads, by what the nodes say of the highest term,
-// until ctx ends; and how long no later term had a leader, by what most of them
-// say.
+// until ctx ends; and how long no later term had one, as far as that is sure: by
+// what all of them say.
 func WatchLeader(ctx context.Context, e *Env) {
 	c := newCaller(e, watchCaller)
 	for w := (watch{caller: c}); sleep(ctx, watchEvery); {
@@ -25,7 +25,7 @@ func WatchLeader(ctx context.Context, e *Env) {
 			continue
 		}
 		e.Record.Leader(w.leader, w.term)
-		if 2*w.answers > w.members {
+		if w.answers == w.members {
 			e.Record.StillLeads(began, w.term)
 		}
 	}

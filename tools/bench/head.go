@@ -13,7 +13,12 @@ import (
 func (b *trial) head() {
 	fmt.Fprintf(b.out, "Measured on %s, %d cores (%s), %s, %d rounds of %v.\n", time.Now().Format(time.DateOnly),
 		runtime.NumCPU(), processor(), runtime.Version(), b.rounds, b.length)
-	fmt.Fprintf(b.out, "limitd: %s. etcd: %s. ", first(b.limitd, "version"), first(b.etcd, "--version"))
+	fmt.Fprintf(b.out, "limitd: %s.", first(b.limitd, "version"))
+	if !b.compares() {
+		fmt.Fprintln(b.out)
+		return
+	}
+	fmt.Fprintf(b.out, " etcd: %s. ", first(b.etcd, "--version"))
 	if b.redis == "" {
 		fmt.Fprintf(b.out, "Redis: left out, there is none here.\n")
 		return

@@ -1,24 +1,28 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/limitd/limitd/cmd/limitd/bench"
-	"github.com/limitd/limitd/jepsen/nodes"
 	"github.com/limitd/limitd/tools/bench/load"
+	"github.com/limitd/limitd/tools/bench/rig"
 )
 
-// leases measures what the leases that were made take: heap, the stall of a
+// leases measures what so many leases of one limit take: heap, the stall of a
 // snapshot, a restart.
 func (g grown) leases(ctx context.Context) error {
 	n := g.growth.most
+	if err := errors.Join(seed{limits: 1, leases: n}.plant(ctx, g.full, g.dir), seed{limits: 1, leases: 1}.plant(ctx, g.small, g.dir)); err != nil {
+		return err
+	}
 	heap, err := g.heap(ctx)
 	if err != nil {
 		return err
@@ -36,32 +40,51 @@ func (g grown) leases(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	took, how, err := g.restart(ctx)
+	again, err := g.restart(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(g.out, "\n%d leases: %.0f B of the leader's heap each. One caller's longest write, of %v: %.1f ms, and %.1f ms beside a snapshot of %.1f MiB. A node that is stopped and started is ready after %.2f s (%s).\n",
-		n, each, snapshotLook, 1e3*calm.Seconds(), 1e3*stall.Seconds(), float64(size)/(1<<20), took.Seconds(), how)
-	g.aim(aim{what: fmt.Sprintf("%d leases: B of heap each", n), bound: 200, atMost: true, measured: load.Series{each}})
-	g.aim(aim{what: fmt.Sprintf("%d leases: s to restart a node", n), bound: 3, atMost: true, measured: load.Series{took.Seconds()}})
+	fmt.Fprintf(g.out, "\n%d leases, %s: %.0f B of the leader's live heap each. One caller's longest write, of %v: %.1f ms (Apply at most %s), and beside a snapshot of %.1f MiB %.1f ms (Apply at most %s). A node that is stopped and started is ready after %.2f s (%.2f s of CPU), from its snapshot and %d log entries.\n",
+		n, g.of(), each, snapshotLook, 1e3*calm.write.Seconds(), calm.apply, float64(size)/(1<<20), 1e3*stall.write.Seconds(), stall.apply, again.took.Seconds(), again.cpu.Seconds(), again.entries)
+	g.aim(aim{what: fmt.Sprintf("%d leases, %s: B of heap each", n, g.of()), bound: 200, atMost: true, measured: load.Series{each}})
+	g.aim(aim{what: fmt.Sprintf("%d leases, %s: s to restart a node", n, g.of()), bound: 3, atMost: true, measured: load.Series{again.took.Seconds()}})
 	return nil
 }
 
 // heap returns how much more live heap the leader of the full cluster has than
-// that of the empty one, bytes.
+// that of the small one, bytes.
 func (g grown) heap(ctx context.Context) (float64, error) {
-	full, err := liveHeap(ctx, "http://"+g.full.Leader)
+	full, err := g.liveHeap(ctx, g.full)
 	if err != nil {
 		return 0, err
 	}
-	empty, err := liveHeap(ctx, "http://"+g.empty.Leader)
-	return full - empty, err
+	small, err := g.liveHeap(ctx, g.small)
+	return full - small, err
 }
 
-// liveHeap returns what the last collection of a node left, bytes: the next one
-// is due at twice that (GOGC is 100).
-func liveHeap(ctx context.Context, base string) (float64, error) {
-	next, err := bench.Metric(ctx, http.DefaultClient, base, "go_memstats_next_gc_bytes")
+// collectedIn is how long a collection may take to come: Go's runtime does one
+// every two minutes at least.
+const collectedIn = 150 * time.Second
+
+// liveHeap keeps a leader busy until it has collected its garbage twice, and
+// returns what the last collection left, bytes: the next one is due at twice that
+// (GOGC is 100).
+func (g grown) liveHeap(ctx context.Context, s *rig.System) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, collectedIn)
+	defer cancel()
+	base := "http://" + s.Leader
+	metric := func(name string) (float64, error) { return bench.Metric(ctx, http.DefaultClient, base, name) }
+	first, err := metric("go_gc_duration_seconds_count")
+	for now := first; err == nil && now < first+2; now, err = metric("go_gc_duration_seconds_count") {
+		_, err = load.Run(ctx, load.Plan{Callers: g.growth.callers, For: time.Second, Open: newOneByOne(s.Leader, limitName(0), "0s")})
+		if err != nil {
+			return 0, err
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	next, err := metric("go_memstats_next_gc_bytes")
 	return next / 2, err
 }
 
@@ -94,8 +117,18 @@ func backup(ctx context.Context, base string) (int64, error) {
 // snapshotLook is how long a stall is looked for.
 const snapshotLook = 5 * time.Second
 
+// stall is how long things took at most.
+type stall struct {
+	write time.Duration // one caller's
+	apply string        // of a batch of records in the leader's state machine
+}
+
 // longest returns the longest write of one caller, while something else is done.
-func (g grown) longest(ctx context.Context, beside func() error) (time.Duration, error) {
+func (g grown) longest(ctx context.Context, beside func() error) (stall, error) {
+	before, err := applied(ctx, "http://"+g.full.Leader)
+	if err != nil {
+		return stall{}, err
+	}
 	done := make(chan error, 1)
 	go func() { // joined below
 		if beside == nil {
@@ -105,62 +138,92 @@ func (g grown) longest(ctx context.Context, beside func() error) (time.Duration,
 		time.Sleep(snapshotLook / 4)
 		done <- beside()
 	}()
-	r, err := load.Run(ctx, load.Plan{Callers: 1, For: snapshotLook, Open: newOneByOne(g.full.Leader, freeLimit, "0s")})
+	r, err := load.Run(ctx, load.Plan{Callers: 1, For: snapshotLook, Open: newOneByOne(g.full.Leader, limitName(0), "0s")})
 	if wrong := <-done; wrong != nil {
-		return 0, wrong
+		return stall{}, wrong
 	}
 	if err != nil {
-		return 0, err
+		return stall{}, err
 	}
-	return r.Latency(100), nil
+	after, err := applied(ctx, "http://"+g.full.Leader)
+	return stall{r.Latency(100), after.longestSince(before)}, err
 }
 
-// restart stops a follower and returns how long it takes to be ready again, and from what.
-func (g grown) restart(ctx context.Context) (time.Duration, string, error) {
-	var node *nodes.Node
+// buckets are those of a histogram: how many were at most so long, s as the
+// metric writes them, ascending.
+type buckets []struct {
+	most  string
+	count float64
+}
+
+// applied reads how long a node's batches took to be applied.
+func applied(ctx context.Context, base string) (list buckets, err error) {
+	body, err := get(ctx, base+"/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	lines := bufio.NewScanner(body)
+	for lines.Scan() {
+		rest, is := strings.CutPrefix(lines.Text(), `limitd_cluster_apply_duration_seconds_bucket{le="`)
+		most, count, cut := strings.Cut(rest, `"} `)
+		if !is || !cut {
+			continue
+		}
+		n, err := strconv.ParseFloat(count, 64)
+		if err != nil {
+			return nil, fmt.Errorf("read the metrics: %w", err)
+		}
+		list = append(list, struct {
+			most  string
+			count float64
+		}{most, n})
+	}
+	return list, lines.Err()
+}
+
+// longestSince returns the bucket of the longest batch since before.
+func (b buckets) longestSince(before buckets) string {
+	longest, sum := "0", 0.0
+	for i := range b {
+		if n := b[i].count - before[i].count; n > sum {
+			longest, sum = b[i].most+" s", n
+		}
+	}
+	return longest
+}
+
+// restart is how a node came back.
+type restart struct {
+	took, cpu time.Duration
+	entries   int // behind its newest snapshot
+}
+
+// restart stops a node, a follower where there is one, and starts it again.
+func (g grown) restart(ctx context.Context) (r restart, err error) {
+	node := g.full.Nodes.Nodes()[0]
 	for _, n := range g.full.Nodes.Nodes() {
 		if n.HTTP == g.full.Follower {
 			node = n
 		}
 	}
-	how := g.awaitSnapshot(ctx, node.Dir())
+	metric := func(name string) float64 {
+		v, _ := bench.Metric(ctx, http.DefaultClient, node.URL(), name) // for the report only
+		return v
+	}
+	r.entries = int(metric("limitd_applied_index") - metric("limitd_cluster_snapshot_index"))
 	if err := g.full.Nodes.Stop(node); err != nil {
-		return 0, "", err
+		return r, err
 	}
 	start := time.Now()
 	if err := g.full.Nodes.Restart(node); err != nil {
-		return 0, "", err
+		return r, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := node.WaitReady(ctx); err != nil {
-		return 0, "", err
+		return r, err
 	}
-	return time.Since(start), how, nil
-}
-
-// By default a node looks every two to four minutes whether more than 65,536
-// entries have come since its last snapshot.
-const (
-	snapshotEntries = 65_536
-	snapshotWithin  = 5 * time.Minute
-)
-
-// awaitSnapshot waits for the snapshot that a node makes of its leases by itself,
-// where there are enough of them.
-func (g grown) awaitSnapshot(ctx context.Context, dir string) string {
-	if g.growth.most < snapshotEntries {
-		return "from its log"
-	}
-	since, end := time.Now(), time.Now().Add(snapshotWithin)
-	for time.Now().Before(end) && ctx.Err() == nil {
-		found, _ := filepath.Glob(filepath.Join(dir, "snapshots", "*"))
-		for _, name := range found {
-			if info, err := os.Stat(name); err == nil && !strings.HasSuffix(name, ".tmp") && info.ModTime().After(since) {
-				return "from a snapshot and the log behind it"
-			}
-		}
-		time.Sleep(time.Second)
-	}
-	return "from its log, no snapshot came"
+	r.took, r.cpu = time.Since(start), rig.ProcessCPU(node.PID())
+	return r, nil
 }

@@ -2,7 +2,7 @@
 // this machine, and writes tables in markdown.
 //
 //	make bench                              # everything, with the binaries that it needs
-//	bench -rounds 2 -for 2s -parts writes   # a look, after make bench-tools
+//	bench -rounds 2 -for 2s -parts writes   # a look, after make bin/bench
 //
 // All clusters of a part run at the same time, with their data under -dir; one
 // of them is busy at a time, and they take turns, round by round. What is told
@@ -21,7 +21,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -35,7 +34,7 @@ type trial struct {
 	dir                 string // where all data goes
 	rounds              int
 	warm, length        time.Duration // of one turn
-	callers             []int
+	callers             counts
 	parts               []string
 	growth              sizes
 
@@ -71,18 +70,12 @@ func parse(args []string) (*trial, error) {
 	f.IntVar(&b.rounds, "rounds", 6, "how many turns everybody gets")
 	f.DurationVar(&b.length, "for", 5*time.Second, "how long a turn is")
 	f.DurationVar(&b.warm, "warm", time.Second, "how long a turn goes on before it counts")
-	callers := f.String("callers", "64,256", "callers at once, one list after the other")
+	b.callers = counts{64, 256}
+	f.Var(&b.callers, "callers", "callers at once, one list after the other")
 	parts := f.String("parts", strings.Join(allParts(), ","), "what is measured")
 	b.growth.flags(f)
 	if err := f.Parse(args); err != nil {
 		return nil, err
-	}
-	for _, text := range strings.Split(*callers, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			return nil, fmt.Errorf("-callers: %q is no number of callers", text)
-		}
-		b.callers = append(b.callers, n)
 	}
 	for _, part := range strings.Split(*parts, ",") {
 		if !slices.Contains(allParts(), part) {
@@ -113,7 +106,7 @@ func (b *trial) run(ctx context.Context) error {
 		return err
 	}
 	b.head()
-	if slices.ContainsFunc(b.parts, func(part string) bool { return part != "growth" }) {
+	if b.compares() {
 		err = b.beside(ctx)
 	}
 	if err == nil && slices.Contains(b.parts, "growth") {
@@ -121,6 +114,11 @@ func (b *trial) run(ctx context.Context) error {
 	}
 	tell(b.out, b.aims)
 	return errors.Join(err, b.close())
+}
+
+// compares tells whether limitd is compared with others.
+func (b *trial) compares() bool {
+	return slices.ContainsFunc(b.parts, func(part string) bool { return part != "growth" })
 }
 
 // beside runs the parts that compare limitd with others.

@@ -13,7 +13,7 @@ import (
 
 func TestParse(t *testing.T) {
 	b, err := parse([]string{"-callers", "3,5", "-parts", "locks,growth", "-for", "1s", "-redis", ""})
-	if err != nil || !slices.Equal(b.callers, []int{3, 5}) || !slices.Equal(b.parts, []string{"locks", "growth"}) || b.length != time.Second || b.rounds != 6 {
+	if err != nil || !slices.Equal(b.callers, counts{3, 5}) || !slices.Equal(b.parts, []string{"locks", "growth"}) || b.length != time.Second || b.rounds != 6 {
 		t.Errorf("%+v, %v", b, err)
 	}
 	for _, wrong := range []string{"-callers=0", "-parts=all", "-rounds=0", "-for=0s", "word"} {
@@ -24,7 +24,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
-	for most, want := range map[int][]int{1: {1}, 5: {1, 5}, 1000: {1, 1000}, 20_000: {1, 1000, 10_000, 20_000}} {
+	for most, want := range map[int][]int{1: {1}, 5: {1, 5}, 1000: {1, 1000}, 20_000: {1, 1000, 20_000}, 1_000_000: {1, 1000, 100_000, 1_000_000}} {
 		if got := steps(most); !slices.Equal(got, want) {
 			t.Errorf("up to %d: %v", most, got)
 		}

@@ -58,18 +58,23 @@ func (e *tryError) Unwrap() error { return e.err }
 type problemCode byte
 
 const (
-	problemUnknown    problemCode = 1
-	problemNotLeader  problemCode = 2
-	problemNoLeader   problemCode = 3
-	problemShutdown   problemCode = 4
-	problemOverloaded problemCode = 5
-	problemTooBig     problemCode = 6
-	problemNoSuchNode problemCode = 7
-	problemLastVoter  problemCode = 8
-	problemMalformed  problemCode = 9
-	problemRefused    problemCode = 10
-	problemDamaged    problemCode = 11
-	problemNewer      problemCode = 12
+	problemUnknown     problemCode = 1
+	problemNotLeader   problemCode = 2
+	problemNoLeader    problemCode = 3
+	problemShutdown    problemCode = 4
+	problemOverloaded  problemCode = 5
+	problemTooBig      problemCode = 6
+	problemNoSuchNode  problemCode = 7
+	problemLastVoter   problemCode = 8
+	problemMalformed   problemCode = 9
+	problemRefused     problemCode = 10
+	problemDamaged     problemCode = 11
+	problemNewer       problemCode = 12
+	problemTooFew      problemCode = 13
+	problemNoSuccessor problemCode = 14
+	problemSameName    problemCode = 20
+	problemRole        problemCode = 21
+	problemRulesBehind problemCode = 15
 )
 
 // problem is a row of the table of what can go wrong with a try.
@@ -81,13 +86,14 @@ type problem struct {
 
 // problems returns the table, by which an error travels between nodes. The
 // first row that matches counts: ErrOutcomeUnknown wraps its cause.
-func problems() [12]problem {
+func problems() [18]problem {
 	return [...]problem{
 		{problemUnknown, fateUnknown, cluster.ErrOutcomeUnknown},
 		{problemNotLeader, fateNone, cluster.ErrNotLeader},
 		{problemNoLeader, fateNone, cluster.ErrNoLeader},
 		{problemShutdown, fateNone, cluster.ErrShutdown},
 		{problemOverloaded, fateFinal, ErrOverloaded},
+		{problemOverloaded, fateFinal, cluster.ErrOverloaded}, // by the leader; read back as the row before
 		{problemTooBig, fateFinal, cluster.ErrTooBig},
 		{problemNoSuchNode, fateFinal, cluster.ErrNoSuchNode},
 		{problemLastVoter, fateFinal, cluster.ErrLastVoter},
@@ -95,6 +101,11 @@ func problems() [12]problem {
 		{problemRefused, fateFinal, ErrRefused},
 		{problemDamaged, fateFinal, limit.ErrDamaged},
 		{problemNewer, fateFinal, limit.ErrNewer},
+		{problemTooFew, fateFinal, cluster.ErrTooFewVoters},
+		{problemNoSuccessor, fateFinal, cluster.ErrNoSuccessor},
+		{problemSameName, fateFinal, cluster.ErrSameName},
+		{problemRole, fateFinal, cluster.ErrRole},
+		{problemRulesBehind, fateFinal, cluster.ErrRulesBehind},
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/limitd/limitd/fsm"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/trace"
 )
 
 // wires is a network of net.Pipe between nodes, with faults.
@@ -217,7 +218,9 @@ type fakeReplica struct {
 	refuse  error    // what operators get
 	young   bool     // knows no cluster time until it has applied something
 	stamps  []int64  // Accepted of the records
+	traces  []string // of the calls of Run
 	got     []byte   // the snapshot that was restored
+	longest time.Duration
 }
 
 func (r *fakeReplica) count(n int) {
@@ -258,6 +261,8 @@ func (r *fakeReplica) Run(ctx context.Context, record []byte, hold time.Duration
 	defer r.count(-1)
 	r.mu.Lock()
 	r.holds = append(r.holds, hold)
+	parent, _ := trace.From(ctx)
+	r.traces = append(r.traces, parent.String())
 	r.mu.Unlock()
 	cmd, err := command.Decode(record)
 	if err != nil {
@@ -395,14 +400,25 @@ func (r *fakeReplica) RemoveNode(ctx context.Context, name string) error {
 	return r.order("remove " + name)
 }
 
-func (r *fakeReplica) Restore(ctx context.Context, from io.Reader) error {
+func (r *fakeReplica) SetRole(ctx context.Context, name string, role cluster.Role) error {
+	return r.order(string(role) + " " + name)
+}
+
+func (r *fakeReplica) Autopilot(context.Context) (cluster.Report, error) {
+	if err := r.order("autopilot"); err != nil {
+		return cluster.Report{}, err
+	}
+	return cluster.Report{Settings: cluster.Autopilot{MinQuorum: 3}, Members: []cluster.Health{{Node: cluster.Node{Name: "n1"}, Behind: 7}}}, nil
+}
+
+func (r *fakeReplica) Restore(ctx context.Context, from io.Reader, longest time.Duration) error {
 	if !r.leads() {
 		return cluster.ErrNotLeader
 	}
 	got, err := io.ReadAll(from)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.got = got
+	r.got, r.longest = got, longest
 	return errors.Join(err, r.refuse)
 }
 

@@ -77,8 +77,13 @@ type Operator interface {
 	Transfer(ctx context.Context, to string) error
 	// RemoveNode takes the node of that name out of the cluster.
 	RemoveNode(ctx context.Context, name string) error
-	// Restore replaces the cluster's state by the snapshot that r yields.
-	Restore(ctx context.Context, r io.Reader) error
+	// SetRole gives the node of that name a vote, or takes it away.
+	SetRole(ctx context.Context, name string, role cluster.Role) error
+	// Autopilot tells, on the leader only, how the members stand.
+	Autopilot(ctx context.Context) (cluster.Report, error)
+	// Restore replaces the cluster's state by the snapshot that r yields, with a
+	// quarantine that outlasts leases of longestTTL; 0: none.
+	Restore(ctx context.Context, r io.Reader, longestTTL time.Duration) error
 	// Digest returns the digest of this node's state at the Verify record at
 	// index; false where it is kept no more.
 	Digest(ctx context.Context, index uint64) (sum [32]byte, ok bool, err error)
@@ -105,6 +110,9 @@ type Config struct {
 	Version string
 	// Logger hears of lost connections. Default: none.
 	Logger hclog.Logger
+	// Called hears of each call over the hop that does not wait in a queue. It must
+	// be quick, and safe for concurrent use. Default: nobody does.
+	Called func(took time.Duration, ended Outcome)
 	// PingEvery is the time between signs of life on a connection. Default 250 ms.
 	PingEvery time.Duration
 	// DeadAfter without any frame a connection is given up, and a connection
@@ -125,6 +133,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = hclog.NewNullLogger()
+	}
+	if c.Called == nil {
+		c.Called = func(time.Duration, Outcome) {}
 	}
 	c.PingEvery = orDefault(c.PingEvery, 250*time.Millisecond)
 	c.DeadAfter = orDefault(c.DeadAfter, time.Second)
@@ -194,6 +205,10 @@ func (n *Node) Close() error {
 	n.wait.Wait()
 	return err
 }
+
+// UnderWay returns how many calls of this node are under way to others, waits
+// among them, and how many of others are under way here.
+func (n *Node) UnderWay() (calls, served int) { return n.links.underWay(), n.server.underWay() }
 
 // watchLeader follows leadership until Close.
 func (n *Node) watchLeader(next func(context.Context) error) {

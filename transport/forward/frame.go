@@ -36,13 +36,41 @@ const (
 	frameRemove    frameKind = 6  // name of a node
 	frameCancel    frameKind = 7  // the number is the request that nobody waits for any more
 	framePing      frameKind = 8  // answered by a pong with the same number
-	framePong      frameKind = 9  //
-	frameRestore   frameKind = 10 // begins a restore; first on a stream of its own
+	framePong      frameKind = 9  // what the node can do (features, 1 byte; none: nothing more)
+	frameRestore   frameKind = 10 // as frameRestoreFor, with the longest quarantine; of nodes that knew none
 	frameData      frameKind = 11 // a piece of the snapshot
 	frameEnd       frameKind = 12 // the snapshot is whole
 	frameAnswer    frameKind = 13 // by the kind of the request
 	frameProblem   frameKind = 14 // code (1 byte), text for people
+	framePromote   frameKind = 20 // name of a node
+	frameDemote    frameKind = 21 // name of a node
+	frameAutopilot frameKind = 22 // nothing; answered by a cluster.Report as JSON
+	frameTraced    frameKind = 15 // length (1 byte), traceparent, and the body of a run; for nodes of featureTraces
+
+	// frameRestoreFor begins a restore, first on a stream of its own. Body: the
+	// longest TTL of leases that are not in the snapshot (varint, ns).
+	frameRestoreFor frameKind = 30
 )
+
+// features is what a node tells in its pongs, so that it is not sent what it
+// cannot read while a cluster is being upgraded.
+type features byte
+
+const featureTraces features = 1 // it reads frameTraced
+
+// String returns the kind's name, for logs.
+func (k frameKind) String() string {
+	names := [...]string{
+		frameRun: "run", frameReadIndex: "read_index", frameDigest: "digest", frameStatus: "status", frameTransfer: "transfer",
+		frameRemove: "remove", frameCancel: "cancel", framePing: "ping", framePong: "pong", frameRestore: "restore", frameRestoreFor: "restore", frameData: "data",
+		frameEnd: "end", frameAnswer: "answer", frameProblem: "problem", frameTraced: "run",
+		framePromote: "promote", frameDemote: "demote", frameAutopilot: "autopilot",
+	}
+	if int(k) < len(names) && names[k] != "" {
+		return names[k]
+	}
+	return fmt.Sprintf("kind(%d)", byte(k))
+}
 
 // errFrame says that the other side does not keep to the framing.
 var errFrame = errors.New("forward: a damaged frame")

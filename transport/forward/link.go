@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/limitd/limitd/transport/trace"
 )
 
 // link is this node's end of its one connection to another node. Many calls
@@ -20,6 +22,7 @@ type link struct {
 
 	heard atomic.Int64 // when the last frame came, ns since born
 	born  time.Time
+	able  atomic.Uint32 // features that the other node told of
 	done  chan struct{} // closed by fail
 
 	mu      sync.Mutex
@@ -71,7 +74,17 @@ func startLink(conn net.Conn, cfg linkConfig) *link {
 type request struct {
 	kind    frameKind
 	body    [][]byte
-	movable bool // see call
+	movable bool         // see call
+	trace   trace.Parent // that the call belongs to, where there is one
+}
+
+// framed returns the kind and body of r's frame, for a node with the given features.
+func (r request) framed(able features) (frameKind, [][]byte) {
+	parent := r.trace.String()
+	if r.kind != frameRun || parent == "" || able&featureTraces == 0 {
+		return r.kind, r.body
+	}
+	return frameTraced, append([][]byte{{byte(len(parent))}, []byte(parent)}, r.body...)
 }
 
 // call sends r and waits for the answer's body. Where ctx ends first, the
@@ -117,7 +130,8 @@ func (l *link) send(r request) (uint64, *call, error) {
 		return 0, nil, &tryError{fateFinal, ErrOverloaded}
 	}
 	number := l.next
-	place, err := l.out.add(r.kind, number, r.body...)
+	kind, body := r.framed(features(l.able.Load()))
+	place, err := l.out.add(kind, number, body...)
 	if err != nil {
 		return 0, nil, &tryError{fateFinal, err}
 	}
@@ -148,8 +162,13 @@ func (l *link) read() {
 			return
 		}
 		l.heard.Store(int64(time.Since(l.born)))
-		if f.kind == frameAnswer || f.kind == frameProblem {
+		switch f.kind {
+		case frameAnswer, frameProblem:
 			l.deliver(f)
+		case framePong:
+			if len(f.body) > 0 {
+				l.able.Store(uint32(f.body[0]))
+			}
 		}
 	}
 }
@@ -170,6 +189,7 @@ func (l *link) deliver(f frame) {
 func (l *link) watch() {
 	tick := time.NewTicker(l.cfg.pingEvery)
 	defer tick.Stop()
+	_, _ = l.out.add(framePing, 0)
 	for {
 		select {
 		case <-l.done:
@@ -256,6 +276,13 @@ func (l *link) usable() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err == nil && !l.retired
+}
+
+// underWay returns how many calls wait for an answer.
+func (l *link) underWay() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.calls)
 }
 
 // close ends the link and waits for its goroutines.

@@ -95,6 +95,9 @@ func TestLinkBoundsItsBytes(t *testing.T) {
 func TestLostCallsAreTellApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, there := testLink(linkConfig{})
+		if f, err := readFrame(bufio.NewReader(there)); err != nil || f.kind != framePing { // the first, alone
+			t.Fatalf("read %v, %v", f, err)
+		}
 		errs := make(chan error, 2)
 		call := func() { _, err := l.call(context.Background(), request{kind: frameStatus}); errs <- err }
 		go call() // its Write is under way: nobody reads

@@ -111,6 +111,22 @@ func (ls *links) open(ctx context.Context, o *opening, address string) {
 	o.link = startLink(conn, ls.cfg)
 }
 
+// underWay returns how many calls wait for an answer.
+func (ls *links) underWay() (n int) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, o := range ls.by {
+		select {
+		case <-o.done:
+			if o.err == nil {
+				n += o.link.underWay()
+			}
+		default:
+		}
+	}
+	return n
+}
+
 // retireOthers ends the links to all nodes but the one at address: calls that
 // may move to it are given up there at once.
 func (ls *links) retireOthers(address string) {

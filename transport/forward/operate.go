@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +20,7 @@ type Status struct {
 
 // Transfer has the leader hand over to the node named to, "" for any. It
 // returns ErrOutcomeUnknown where the hop broke: look who leads. Else
-// cluster.ErrNoSuchNode, ErrNoLeader, ErrRefused.
+// cluster.ErrNoSuchNode, cluster.ErrNoSuccessor, ErrNoLeader, ErrRefused.
 func (n *Node) Transfer(ctx context.Context, to string) error {
 	_, err := atLeader(ctx, n, order(frameTransfer, to, false, n.cfg.Operator.Transfer))
 	return err
@@ -28,13 +29,41 @@ func (n *Node) Transfer(ctx context.Context, to string) error {
 // RemoveNode has the leader take the node of that name out of the cluster. A
 // node that leaves asks for itself by its own name. It is repeated until it is
 // known to be done; errors are cluster.ErrNoSuchNode, cluster.ErrLastVoter,
-// ErrNoLeader, ErrRefused and ErrOutcomeUnknown.
+// cluster.ErrTooFewVoters, ErrNoLeader, ErrRefused and ErrOutcomeUnknown.
 func (n *Node) RemoveNode(ctx context.Context, name string) error {
 	_, err := atLeader(ctx, n, order(frameRemove, name, true, n.cfg.Operator.RemoveNode))
 	if errors.Is(err, ErrOutcomeUnknown) && errors.Is(err, cluster.ErrNoSuchNode) {
 		return nil // it is gone: by an earlier try
 	}
 	return err
+}
+
+// SetRole has the leader give the node of that name a vote, or take it away. It
+// is repeated until it is known to be done; errors are those of
+// cluster.Replica.SetRole, ErrNoLeader, ErrRefused and ErrOutcomeUnknown.
+func (n *Node) SetRole(ctx context.Context, name string, role cluster.Role) error {
+	kind := framePromote
+	if role == cluster.NonVoter {
+		kind = frameDemote
+	}
+	_, err := atLeader(ctx, n, order(kind, name, true, func(ctx context.Context, name string) error {
+		return n.cfg.Operator.SetRole(ctx, name, role)
+	}))
+	return err
+}
+
+// Autopilot returns how the members stand, as the leader sees it.
+func (n *Node) Autopilot(ctx context.Context) (cluster.Report, error) {
+	return atLeader(ctx, n, op[cluster.Report]{
+		kind:  frameAutopilot,
+		again: true,
+		body:  func() [][]byte { return nil },
+		local: n.cfg.Operator.Autopilot,
+		decode: func(body []byte) (report cluster.Report, err error) {
+			err = json.Unmarshal(body, &report)
+			return report, err
+		},
+	})
 }
 
 // order is an op that names a node and is answered by nothing.

@@ -19,13 +19,22 @@ import (
 func TestOrdersGoToTheLeader(t *testing.T) {
 	inTrio(t, func(t *testing.T, c *trio) {
 		ctx := context.Background()
+		for _, role := range []cluster.Role{cluster.Voter, cluster.NonVoter} {
+			if err := c.nodes["n2"].SetRole(ctx, "n3", role); err != nil {
+				t.Fatal(err)
+			}
+		}
+		report, err := c.nodes["n2"].Autopilot(ctx)
+		if err != nil || report.Settings.MinQuorum != 3 || report.Members[0].Behind != 7 || report.Members[0].Name != "n1" {
+			t.Fatalf("%+v %v", report, err)
+		}
 		if err := c.nodes["n2"].RemoveNode(ctx, "n3"); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.nodes["n2"].Transfer(ctx, "n3"); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.replicas["n1"].ordered; !slices.Equal(got, []string{"remove n3", "transfer n3"}) {
+		if got := c.replicas["n1"].ordered; !slices.Equal(got, []string{"voter n3", "nonvoter n3", "autopilot", "remove n3", "transfer n3"}) {
 			t.Errorf("the leader was asked to %q", got)
 		}
 		if err := c.nodes["n3"].Transfer(ctx, "n1"); err != nil {
@@ -35,7 +44,7 @@ func TestOrdersGoToTheLeader(t *testing.T) {
 }
 
 func TestRefusalsKeepTheirKind(t *testing.T) {
-	for _, want := range []error{cluster.ErrNoSuchNode, cluster.ErrLastVoter, ErrRefused} {
+	for _, want := range []error{cluster.ErrNoSuchNode, cluster.ErrLastVoter, cluster.ErrTooFewVoters, cluster.ErrNoSuccessor, cluster.ErrSameName, cluster.ErrRole, ErrRefused} {
 		for _, node := range []string{"n1", "n2"} {
 			inTrio(t, func(t *testing.T, c *trio) {
 				c.replicas["n1"].refuse = want
@@ -115,11 +124,14 @@ func TestRestore(t *testing.T) {
 	snapshot := bytes.Repeat([]byte("limits and leases "), 10_000)
 	for _, node := range []string{"n1", "n2"} {
 		inTrio(t, func(t *testing.T, c *trio) {
-			if err := c.nodes[node].Restore(context.Background(), bytes.NewReader(snapshot)); err != nil {
+			if err := c.nodes[node].Restore(context.Background(), bytes.NewReader(snapshot), time.Minute); err != nil {
 				t.Fatalf("on %s: %v", node, err)
 			}
 			if !bytes.Equal(c.replicas["n1"].got, snapshot) {
 				t.Errorf("on %s: the leader got %d bytes of %d", node, len(c.replicas["n1"].got), len(snapshot))
+			}
+			if got := c.replicas["n1"].longest; got != time.Minute {
+				t.Errorf("on %s: the leader heard of leases of %v", node, got)
 			}
 			a, err := c.run("n2", "id", 0) // the calls' connection is another one
 			wantGrant(t, a, err)
@@ -143,6 +155,7 @@ func TestRestoreThatFails(t *testing.T) {
 		"the leader refuses": {whole, "n1", ErrRefused, ErrRefused},
 		"a damaged one":      {whole, "n1", fmt.Errorf("read the backup: %w", limit.ErrDamaged), limit.ErrDamaged},
 		"a newer one":        {whole, "n1", limit.ErrNewer, limit.ErrNewer},
+		"an older member":    {whole, "n1", cluster.ErrRulesBehind, cluster.ErrRulesBehind},
 		"no leader":          {whole, "", nil, ErrNoLeader},
 		"not the leader":     {whole, "n1", cluster.ErrNotLeader, ErrNoLeader},
 		"fate unknown":       {whole, "n1", cluster.ErrOutcomeUnknown, ErrOutcomeUnknown},
@@ -154,7 +167,7 @@ func TestRestoreThatFails(t *testing.T) {
 				c.replicas["n1"].refuse = test.refuse
 				ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 				defer cancel()
-				if err := c.nodes["n2"].Restore(ctx, test.from()); !errors.Is(err, test.want) {
+				if err := c.nodes["n2"].Restore(ctx, test.from(), 0); !errors.Is(err, test.want) {
 					t.Errorf("got %v, want %v", err, test.want)
 				}
 			})

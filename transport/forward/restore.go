@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/limitd/limitd/cluster"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 // pieceSize is how much of a snapshot one data frame carries.
@@ -21,17 +22,18 @@ const pieceSize = 64 << 10
 // Restore replaces the state of the cluster by the snapshot that r yields, at
 // the leader. r cannot be read twice, so nothing is repeated: once the snapshot
 // is on its way any fault of the hop is ErrOutcomeUnknown. Otherwise the errors
-// are ErrNoLeader, ErrRefused, limit.ErrDamaged and limit.ErrNewer.
+// are ErrNoLeader, ErrRefused, cluster.ErrRulesBehind, limit.ErrDamaged and
+// limit.ErrNewer. longestTTL is that of cluster.Replica.Restore.
 //
 // The snapshot goes over a stream of its own, as data frames and an end frame
 // with the CRC-32C of all data; the leader answers with one frame.
-func (n *Node) Restore(ctx context.Context, r io.Reader) error {
+func (n *Node) Restore(ctx context.Context, r io.Reader, longestTTL time.Duration) error {
 	lead, err := n.awaitLeader(ctx)
 	switch {
 	case err != nil:
 		return err
 	case lead.self:
-		return n.cfg.Operator.Restore(ctx, r)
+		return n.cfg.Operator.Restore(ctx, r, longestTTL)
 	}
 	conn, err := n.cfg.Streams.DialContext(ctx, lead.address)
 	if err != nil {
@@ -40,7 +42,7 @@ func (n *Node) Restore(ctx context.Context, r io.Reader) error {
 	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	defer context.AfterFunc(n.ctx, func() { _ = conn.Close() })()
-	err = sendSnapshot(conn, r)
+	err = sendSnapshot(conn, r, longestTTL)
 	if err == nil {
 		err = restored(conn)
 	}
@@ -69,8 +71,8 @@ func (n *Node) awaitLeader(ctx context.Context) (leader, error) {
 
 // sendSnapshot sends all of r. Where the leader's end breaks, the error is nil:
 // waiting for its answer tells.
-func sendSnapshot(conn net.Conn, r io.Reader) error {
-	if _, err := conn.Write(appendFrame(nil, frameRestore, 0)); err != nil {
+func sendSnapshot(conn net.Conn, r io.Reader, longestTTL time.Duration) error {
+	if _, err := conn.Write(appendFrame(nil, frameRestoreFor, 0, binary.AppendVarint(nil, int64(longestTTL)))); err != nil {
 		return fmt.Errorf("%w: %w", ErrNoLeader, err)
 	}
 	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
@@ -113,11 +115,24 @@ func restored(conn net.Conn) error {
 	return err
 }
 
+// longestTTL returns what the first frame of a restore says of leases that are not
+// in the snapshot; false for another frame.
+func longestTTL(first frame) (time.Duration, bool) {
+	switch first.kind {
+	case frameRestore:
+		return time.Duration(limit.MaxTTL), true
+	case frameRestoreFor:
+		ns, n := binary.Varint(first.body)
+		return time.Duration(ns), n == len(first.body) && ns >= 0
+	}
+	return 0, false
+}
+
 // restore takes a snapshot from conn, whose frames r yields, into this node's
 // replica.
-func (s *server) restore(ctx context.Context, conn net.Conn, r *bufio.Reader) {
+func (s *server) restore(ctx context.Context, conn net.Conn, r *bufio.Reader, longest time.Duration) {
 	pieces := &pieceReader{frames: r, sum: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
-	err := s.cfg.Operator.Restore(ctx, pieces)
+	err := s.cfg.Operator.Restore(ctx, pieces, longest)
 	// The other side listens only when it has sent everything.
 	_, broken := io.Copy(io.Discard, pieces)
 	if err == nil && broken != nil {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/limitd/limitd/cluster"
+	"github.com/limitd/limitd/transport/trace"
 )
 
 // errNobodyLeads is why a try was not even begun.
@@ -16,6 +19,7 @@ type op[T any] struct {
 	body   func() [][]byte                      // of the frame, for one try
 	local  func(ctx context.Context) (T, error) // where this node leads
 	decode func(body []byte) (T, error)         // of the answer
+	queues bool                                 // may wait in the queue of a limit, which is no latency of the hop
 	again  bool                                 // may be repeated after a try whose outcome is unknown
 	judge  func(answer T, possible bool) error  // why it is no answer, where possible tells of an earlier try; nil: it always is
 }
@@ -47,7 +51,7 @@ func atLeader[T any](ctx context.Context, n *Node, o op[T]) (T, error) {
 			possible = true
 		case fate == fateFinal && !possible:
 			return none, err
-		case fate == fateFinal && !errors.Is(err, ErrOverloaded):
+		case fate == fateFinal && !errors.Is(err, ErrOverloaded) && !errors.Is(err, cluster.ErrOverloaded):
 			return none, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
 		if n.ctx.Err() != nil {
@@ -66,7 +70,12 @@ func tryOnce[T any](ctx context.Context, n *Node, o op[T], lead leader) (T, erro
 	case lead.self:
 		return o.local(ctx)
 	}
-	body, err := n.links.call(ctx, lead.address, request{kind: o.kind, body: o.body(), movable: o.again})
+	parent, _ := trace.From(ctx)
+	begun := time.Now()
+	body, err := n.links.call(ctx, lead.address, request{kind: o.kind, body: o.body(), movable: o.again, trace: parent})
+	if !o.queues {
+		n.cfg.Called(time.Since(begun), outcomeOf(err))
+	}
 	if err != nil {
 		return none, err
 	}
@@ -75,6 +84,26 @@ func tryOnce[T any](ctx context.Context, n *Node, o op[T], lead leader) (T, erro
 		return none, &tryError{fateUnknown, fmt.Errorf("read the leader's answer: %w", err)}
 	}
 	return answer, nil
+}
+
+// Outcome is how one call over the hop ended, for metrics.
+type Outcome string
+
+// The outcomes.
+const (
+	Answered Outcome = "answered"
+	Refused  Outcome = "refused" // for good, by the leader or by a bound here
+	Lost     Outcome = "lost"    // with the connection or the leadership, or given up
+)
+
+func outcomeOf(err error) Outcome {
+	switch {
+	case err == nil:
+		return Answered
+	case problemOf(err).fate == fateFinal:
+		return Refused
+	}
+	return Lost
 }
 
 // The pauses between tries are a safety net, for news of leadership that got

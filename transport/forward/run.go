@@ -9,6 +9,7 @@ import (
 	"github.com/limitd/limitd/cluster"
 	"github.com/limitd/limitd/fsm"
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 // errNotRun says that a record came back without having been run.
@@ -31,6 +32,9 @@ func (n *Node) Run(ctx context.Context, cmd command.Command, hold time.Duration)
 			return fsm.Answer{}, err
 		}
 	}
+	if a, early, err := n.beforeItsTime(ctx, cmd.Op.Kind()); early || err != nil {
+		return a, err
+	}
 	record := command.Encode(cmd)
 	if len(record) > command.MaxSize {
 		return fsm.Answer{}, fmt.Errorf("%w: %d bytes, at most %d", cluster.ErrTooBig, len(record), command.MaxSize)
@@ -39,12 +43,32 @@ func (n *Node) Run(ctx context.Context, cmd command.Command, hold time.Duration)
 	left := func() time.Duration { return min(hold, max(0, time.Until(end))) }
 	return atLeader(ctx, n, op[fsm.Answer]{
 		kind:   frameRun,
+		queues: hold > 0,
 		again:  true,
 		body:   func() [][]byte { return runBody(left(), record) },
 		local:  func(ctx context.Context) (fsm.Answer, error) { return n.cfg.Replica.Run(ctx, record, left()) },
 		decode: decodeAnswer,
 		judge:  settles,
 	})
+}
+
+// beforeItsTime returns the refusal of a record of a kind that came with rules
+// which are not in force: an older leader could not even read it. A node that may
+// be behind looks again before it says so.
+func (n *Node) beforeItsTime(ctx context.Context, kind command.Kind) (a fsm.Answer, early bool, err error) {
+	look := func(s *limit.State) {
+		p := kind.NotInForce(s.Rules())
+		early = p != nil
+		a = fsm.Answer{Result: p, Index: s.Index(), Time: s.Time()}
+	}
+	if kind.Rules() <= 1 { // of the first version: known to all
+		return a, false, nil
+	}
+	if n.cfg.Replica.View(look); !early {
+		return a, false, nil
+	}
+	_, err = n.Read(ctx, false, look)
+	return a, early, err
 }
 
 // now is this node's lower bound of cluster time. A node that has none yet,

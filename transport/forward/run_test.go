@@ -458,3 +458,18 @@ func TestRefusedConnectionIsShared(t *testing.T) {
 		}
 	})
 }
+
+// What came with rules that are not in force is refused here: the leader may be
+// of a version that cannot read it.
+func TestNewRecordsWaitForTheirRules(t *testing.T) {
+	inTrio(t, func(t *testing.T, c *trio) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		for _, node := range []string{"n1", "n2"} {
+			a, err := c.nodes[node].Run(ctx, command.Command{Op: &command.EndQuarantine{}}, 0) // the fake state has no rules at all
+			if p, ok := a.Result.(*command.Problem); err != nil || !ok || p.Code != command.CodeNotInForce {
+				t.Errorf("%s: got %+v, %v", node, a.Result, err)
+			}
+		}
+	})
+}

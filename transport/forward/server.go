@@ -3,6 +3,7 @@ package forward
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,8 +11,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/limitd/limitd/cluster"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/trace"
 )
 
 // server answers what other nodes ask of this one.
@@ -73,8 +76,8 @@ func (s *server) serve(conn net.Conn, node string) {
 	if err != nil {
 		return
 	}
-	if first.kind == frameRestore {
-		s.restore(ctx, conn, r)
+	if longest, begins := longestTTL(first); begins {
+		s.restore(ctx, conn, r, longest)
 		return
 	}
 	ss := &session{server: s, node: node, out: newOutbox(conn, s.cfg.MaxBytes), open: make(map[uint64]context.CancelFunc), over: make(chan struct{}), cancel: cancel}
@@ -165,7 +168,7 @@ func (ss *session) run(ctx context.Context, first frame, r *bufio.Reader) (err e
 func (ss *session) take(ctx context.Context, f frame) {
 	switch f.kind {
 	case framePing:
-		_, _ = ss.out.add(framePong, f.number)
+		_, _ = ss.out.add(framePong, f.number, []byte{byte(featureTraces)})
 		return
 	case frameCancel:
 		ss.mu.Lock()
@@ -201,13 +204,59 @@ func (ss *session) register(number uint64, cancel context.CancelFunc) bool {
 
 // call does what f asks for and answers it, unless nobody waits any more.
 func (ss *session) call(ctx context.Context, f frame) {
-	body, err := ss.server.do(ctx, f)
+	begun := time.Now()
+	ctx, f, err := traced(ctx, f)
+	var body []byte
+	if err == nil {
+		body, err = ss.server.do(ctx, f)
+	}
+	ss.server.tell(ctx, ss.node, f, time.Since(begun), err)
 	ss.mu.Lock()
 	delete(ss.open, f.number)
 	ss.mu.Unlock()
 	if err == nil || ctx.Err() == nil {
 		ss.answer(f.number, body, err)
 	}
+}
+
+// traced takes off f the trace that it belongs to.
+func traced(ctx context.Context, f frame) (context.Context, frame, error) {
+	if f.kind != frameTraced {
+		return ctx, f, nil
+	}
+	if len(f.body) == 0 || len(f.body) < 1+int(f.body[0]) {
+		return ctx, f, fmt.Errorf("%w: the trace", errMalformed)
+	}
+	n := 1 + int(f.body[0])
+	if parent, ok := trace.Parse(string(f.body[1:n])); ok {
+		ctx = trace.With(ctx, parent)
+	}
+	f.kind, f.body = frameRun, f.body[n:]
+	return ctx, f, nil
+}
+
+// tell logs a call that is over.
+func (s *server) tell(ctx context.Context, node string, f frame, took time.Duration, err error) {
+	if !s.log.IsDebug() {
+		return
+	}
+	args := []any{"node", node, "call", f.kind.String(), "took", took.String()}
+	if err != nil {
+		args = append(args, "err", err)
+	}
+	s.log.Debug("served another node", append(args, trace.Args(ctx)...)...)
+}
+
+// underWay returns how many calls of other nodes are under way here.
+func (s *server) underWay() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ss := range s.latest {
+		ss.mu.Lock()
+		n += len(ss.open)
+		ss.mu.Unlock()
+	}
+	return n
 }
 
 // answer puts an answer out. A node that does not read its answers is cut off.
@@ -245,6 +294,16 @@ func (s *server) do(ctx context.Context, f frame) ([]byte, error) {
 		return nil, s.cfg.Operator.Transfer(ctx, string(f.body))
 	case frameRemove:
 		return nil, s.cfg.Operator.RemoveNode(ctx, string(f.body))
+	case framePromote:
+		return nil, s.cfg.Operator.SetRole(ctx, string(f.body), cluster.Voter)
+	case frameDemote:
+		return nil, s.cfg.Operator.SetRole(ctx, string(f.body), cluster.NonVoter)
+	case frameAutopilot:
+		report, err := s.cfg.Operator.Autopilot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(report)
 	}
 	return nil, fmt.Errorf("%w: kind %d", errMalformed, f.kind)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/limitd/limitd/fsm"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/drain"
 	"github.com/limitd/limitd/transport/httpapi/strict"
 	"github.com/limitd/limitd/transport/wire"
 )
@@ -26,6 +27,9 @@ type acquireCall struct {
 func (c *call) acquire() error {
 	var q acquireCall
 	if err := c.decode(q.read); err != nil {
+		return err
+	}
+	if err := c.mayAcquire(q.op.Entries); err != nil {
 		return err
 	}
 	if err := c.nameAcquire(&q); err != nil {
@@ -73,11 +77,13 @@ func (c *call) wait(q *acquireCall) (fsm.Answer, error) {
 	hold := q.patience(c.timeout)
 	ctx, cancel := context.WithTimeout(c.r.Context(), hold+c.timeout)
 	defer cancel()
+	var pass *drain.Pass
 	if hold > 0 {
-		if !c.api.openWait(c, cancel) {
+		var open bool
+		if pass, open = c.api.cfg.Gate.Enter(cancel); !open {
 			return fsm.Answer{}, c.shuttingDown(wire.EffectNone)
 		}
-		defer c.api.closeWait(c)
+		defer pass.Leave()
 	}
 	cmd := command.Command{Header: command.Header{ID: q.id}, Op: &q.op}
 	answer, err := c.api.cfg.Backend.Run(ctx, cmd, hold)
@@ -85,7 +91,7 @@ func (c *call) wait(q *acquireCall) (fsm.Answer, error) {
 		c.place(answer.Index, answer.Time)
 		return answer, nil
 	}
-	c.drained = hold > 0 && !c.api.closeWait(c)
+	c.drained = pass != nil && !pass.Leave()
 	problem := c.backendError(err, wire.CodeOutcomeUnknown)
 	c.explainLost(q, problem)
 	return answer, problem
@@ -130,7 +136,7 @@ func (c *call) answerAcquire(q *acquireCall, answer fsm.Answer) error {
 	}
 	c.api.metrics.acquired(answer.Result)
 	out := c.outcome(answer.Result)
-	pointAt(out.problem, answer.Result, q.op.Entries)
+	c.pointAt(out.problem, answer.Result, q.op.Entries)
 	c.limitHeaders(answer.Result)
 	if out.problem != nil {
 		return out.problem
@@ -167,9 +173,13 @@ func (c *call) outcome(r command.Result) outcome {
 	case *command.Granted:
 		return outcome{status: http.StatusOK, body: grant(r)}
 	case *command.Waiting:
-		return outcome{status: http.StatusAccepted, body: waiting(r)}
+		o := outcome{status: http.StatusAccepted, body: waiting(r)}
+		c.quarantined(o)
+		return o
 	case *command.Denied:
-		return outcome{problem: denied(r)}
+		o := outcome{problem: denied(r)}
+		c.quarantined(o)
+		return o
 	case *command.Released:
 		return outcome{status: http.StatusOK, body: released(r)}
 	case *command.Renewed:
@@ -182,24 +192,43 @@ func (c *call) outcome(r command.Result) outcome {
 	return outcome{problem: wire.NewProblem(wire.CodeInternal, unexpected(r).Error())}
 }
 
-// pointAt tells which entry of an acquire a refusal is about.
-func pointAt(w *wire.Problem, r command.Result, entries []command.Entry) {
+// pointAt tells which entry of an acquire a refusal is about, and which other
+// entries name limits that do not exist either.
+func (c *call) pointAt(w *wire.Problem, r command.Result, entries []command.Entry) {
 	p, refused := r.(*command.Problem)
 	if !refused || p.Limit == "" {
 		return
 	}
-	field := "name"
-	switch p.Code {
-	case command.CodeNeverFits:
-		field = "slots"
-	case command.CodeNoDecay:
-		field = "mode"
+	var lacking []bool
+	if p.Code == command.CodeLimitNotFound {
+		c.glance(func(s *limit.State) {
+			for _, e := range entries {
+				_, found := s.Limit(e.Name)
+				lacking = append(lacking, !found)
+			}
+		})
 	}
 	for i, e := range entries {
-		if e.Name == p.Limit {
-			w.Errors = []wire.FieldError{{Field: fmt.Sprintf("limits[%d].%s", i, field), Detail: p.Error()}}
+		about := *p
+		if e.Name != p.Limit {
+			if lacking == nil || !lacking[i] {
+				continue
+			}
+			about.Limit = e.Name
 		}
+		w.Errors = append(w.Errors, wire.FieldError{Field: fmt.Sprintf("limits[%d].%s", i, faultyField(p.Code)), Detail: about.Error()})
 	}
+}
+
+// faultyField is the field of an acquire's entry that a refusal is about.
+func faultyField(code command.Code) string {
+	switch code {
+	case command.CodeNeverFits:
+		return "slots"
+	case command.CodeNoDecay:
+		return "mode"
+	}
+	return "name"
 }
 
 // acquireStatus serves GET /v1/acquires/{id}.
@@ -209,7 +238,15 @@ func (c *call) acquireStatus() error {
 	}
 	var result command.Result
 	var known bool
-	if err := c.read(func(s *limit.State) { result, known = s.Acquire(c.param) }); err != nil {
+	var limits []string
+	err := c.read(func(s *limit.State) {
+		result, known = s.Acquire(c.param)
+		limits, _ = s.LimitsOfRequest(c.param)
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.may(command.VerbRead, append(limits, limitsOfResult(result)...)...); err != nil {
 		return err
 	}
 	if !known {

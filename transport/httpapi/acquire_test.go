@@ -1,7 +1,9 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,7 +31,7 @@ func TestAcquireAndRelease(t *testing.T) {
 	}
 	c.post("/v1/acquire", `{"id":"job-1","limits":[{"name":"db"}]}`).must(409).refuses(wire.CodeIDReused)
 
-	c.w.advance(5 * time.Second)
+	c.w.Advance(5 * time.Second)
 	renewed := read[wire.Renewed](c.post("/v1/renew", `{"tokens":[1],"ids":["job-1","other"],"ttl":"60s"}`).must(200))
 	want := wire.Renewed{Leases: []wire.RenewedLease{
 		{Token: 1, ID: "job-1", State: "held", ExpiresIn: wire.Duration(85 * time.Second)},
@@ -61,7 +63,7 @@ func TestAcquireDenied(t *testing.T) {
 	if got := a.header.Get(wire.HeaderRateLimitPolicy) + " " + a.header.Get(wire.HeaderRateLimit); got != `"api";q=10;w=60 "api";r=0;t=60` {
 		t.Errorf("fields: %s", got)
 	}
-	c.w.advance(4500 * time.Millisecond)
+	c.w.Advance(4500 * time.Millisecond)
 	a = c.post("/v1/acquire", `{"id":"late","limits":[{"name":"api","mode":"rate_limit"}]}`).must(429)
 	p := a.refuses(wire.CodeDenied)
 	if p.Granted == nil || *p.Granted || p.ID != "late" || p.Position != 1 || p.RetryAfter == nil || *p.RetryAfter != wire.Duration(1500*time.Millisecond) {
@@ -76,7 +78,7 @@ func TestAcquireDenied(t *testing.T) {
 	if d := cmp.Diff([]wire.Blocker{{Name: "api", Slots: 10, Occupied: 10}}, p.BlockedBy); d != "" {
 		t.Error(d)
 	}
-	c.w.advance(1500 * time.Millisecond)
+	c.w.Advance(1500 * time.Millisecond)
 	c.post("/v1/acquire", `{"limits":[{"name":"api","mode":"rate_limit"}]}`).must(200)
 }
 
@@ -97,12 +99,12 @@ func TestAcquireWaits(t *testing.T) {
 	go func() {
 		done <- c.post("/v1/acquire", `{"id":"second","limits":[{"name":"db"}],"wait":"30s"}`)
 	}()
-	c.w.waiting("second", 1)
+	c.w.Waiting("second", 1)
 	q := read[wire.Queue](c.get("/v1/limits/db/queue").must(200))
 	if len(q.Waiters) != 1 || q.Waiters[0].ID != "second" || q.Waiters[0].ParkedOn != "db" {
 		t.Errorf("queue %+v", q)
 	}
-	c.w.advance(2 * time.Second)
+	c.w.Advance(2 * time.Second)
 	c.post("/v1/release", `{"id":"first"}`).must(200)
 	a := <-done
 	if g := read[wire.Grant](a.must(200)); g.Waited != wire.Duration(2*time.Second) {
@@ -127,8 +129,8 @@ func TestWaitExpires(t *testing.T) {
 	go func() {
 		done <- c.post("/v1/acquire", `{"id":"w","limits":[{"name":"db"}],"wait":"5s"}`)
 	}()
-	c.w.waiting("w", 1)
-	c.w.advance(5 * time.Second)
+	c.w.Waiting("w", 1)
+	c.w.Advance(5 * time.Second)
 	p := (<-done).must(429).refuses(wire.CodeWaitExpired)
 	if p.ID != "w" || len(p.BlockedBy) != 1 {
 		t.Errorf("%+v", p)
@@ -152,7 +154,7 @@ func TestAcquireRefusals(t *testing.T) {
 	c := newCaller(t)
 	c.post("/v1/limits", `{"name":"db","slots":3}`).must(201)
 	p := c.post("/v1/acquire", `{"limits":[{"name":"dbb"}]}`).must(404).refuses(wire.CodeLimitNotFound)
-	if p.Hint != "create it: limitd limit create dbb --slots N; similar names: db" || p.Effect != wire.EffectNone {
+	if p.Hint != "create it: limitd limit create dbb --slots N; similar names: db" || !slices.Equal(p.Similar, []string{"db"}) || p.Effect != wire.EffectNone {
 		t.Errorf("%+v", p)
 	}
 	if len(p.Errors) != 1 || p.Errors[0].Field != "limits[0].name" {
@@ -199,7 +201,7 @@ func TestBatch(t *testing.T) {
 	c.post("/v1/limits", `{"name":"api","slots":9}`).must(201)
 	body := `{"operations":[
 		{"acquire":{"id":"a","limits":[{"name":"db"}]}},
-		{"acquire":{"id":"b","limits":[{"name":"db"}]},"key":"k1"},
+		{"acquire":{"limits":[{"name":"db"}]},"key":"b"},
 		{"acquire":{"id":"w","limits":[{"name":"db"}],"wait":"30s"}},
 		{"release":{"id":"a"}},
 		{"acquire":{"id":"c","limits":[{"name":"api"}]}},
@@ -220,6 +222,65 @@ func TestBatch(t *testing.T) {
 	b = read[wire.Batch](c.post("/v1/batch", `{"unordered":true,"operations":[{"acquire":{"limits":[{"name":"api"}]}},{"acquire":{"limits":[{"name":"nix"}]}}]}`).must(200))
 	if b.Results[0].Status != 200 || b.Results[1].Status != 404 {
 		t.Errorf("%+v", b)
+	}
+}
+
+// A batch under a key, and an acquire under the key of its operation, have one
+// effect, as the acquire alone has.
+func TestBatchAgain(t *testing.T) {
+	c := newCaller(t)
+	c.post("/v1/limits", `{"name":"db","slots":9}`).must(201)
+	tokens := func(body string, headers ...string) (all []uint64) {
+		t.Helper()
+		b := read[wire.Batch](c.post("/v1/batch", body, headers...).must(200))
+		for _, r := range b.Results {
+			var g wire.Grant
+			if err := json.Unmarshal(r.Body, &g); err != nil || g.ID == "" {
+				t.Fatalf("%s: %v", r.Body, err)
+			}
+			all = append(all, g.Token)
+		}
+		return all
+	}
+	two := `{"operations":[{"acquire":{"limits":[{"name":"db"}]}},{"acquire":{"limits":[{"name":"db"}]}}]}`
+	for range 2 {
+		if d := cmp.Diff([]uint64{1, 2}, tokens(two, "Idempotency-Key: k")); d != "" {
+			t.Error(d)
+		}
+	}
+	for range 2 {
+		if d := cmp.Diff([]uint64{3}, tokens(`{"operations":[{"acquire":{"limits":[{"name":"db"}]},"key":"one"}]}`)); d != "" {
+			t.Error(d)
+		}
+	}
+	if d := cmp.Diff([]uint64{4, 5}, tokens(two, "Idempotency-Key: k2")); d != "" {
+		t.Error(d)
+	}
+	p := c.post("/v1/batch", `{"operations":[{"acquire":{"id":"a","limits":[{"name":"db"}]},"key":"b"}]}`).must(400).refuses(wire.CodeInvalidRequest)
+	if p.Errors[0].Field != "operations[0].key" {
+		t.Errorf("%+v", p)
+	}
+}
+
+// A refusal names the entries, in a batch and in an explanation as well.
+func TestRefusalsPointAtTheEntry(t *testing.T) {
+	c := newCaller(t)
+	c.post("/v1/limits", `{"name":"db","slots":1}`).must(201)
+	limits := `{"limits":[{"name":"db"},{"name":"nix"},{"name":"no"}]}`
+	want := []wire.FieldError{
+		{Field: "limits[1].name", Detail: `no limit named "nix"`}, {Field: "limits[2].name", Detail: `no limit named "no"`},
+	}
+	alone := c.post("/v1/acquire", limits).must(404).refuses(wire.CodeLimitNotFound)
+	var batched wire.Problem
+	b := read[wire.Batch](c.post("/v1/batch", `{"operations":[{"acquire":`+limits+`}]}`).must(200))
+	if err := json.Unmarshal(b.Results[0].Body, &batched); err != nil {
+		t.Fatal(err)
+	}
+	x := read[wire.Explanation](c.post("/v1/explain", limits).must(200))
+	for _, p := range []wire.Problem{alone, batched, *x.Problem} {
+		if d := cmp.Diff(want, p.Errors); d != "" {
+			t.Error(d)
+		}
 	}
 }
 

@@ -33,6 +33,7 @@ const batchWorkers = 64 // operations of a batch under way at a time
 type operation struct {
 	op      command.Op
 	acquire *acquireCall // where it is one
+	refused error        // why the caller may not do it
 	started bool
 	answer  fsm.Answer
 	err     error
@@ -46,14 +47,10 @@ func (c *call) batch() error {
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		if q := list[i].acquire; q != nil && q.id == "" {
-			if q.id, err = c.api.randomText(idLength); err != nil {
-				return err
-			}
-			q.made = true
-		}
+	if err := c.nameAcquires(list); err != nil {
+		return err
 	}
+	c.judgeAll(list)
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.timeout)
 	defer cancel()
 	for rest := list; len(rest) > 0; {
@@ -69,6 +66,39 @@ func (c *call) batch() error {
 		return errGone
 	}
 	return c.answerBatch(list)
+}
+
+// nameAcquires settles the ids of the acquires that have none: made of the
+// batch's idempotency key, the same on every node, or new ones.
+func (c *call) nameAcquires(list []operation) (err error) {
+	for i := range list {
+		q := list[i].acquire
+		switch {
+		case q == nil || q.id != "":
+		case c.key != "":
+			q.id = c.batchID(i)
+		default:
+			if q.id, err = c.api.randomText(idLength); err != nil {
+				return err
+			}
+			q.made = true
+		}
+	}
+	return nil
+}
+
+// judgeAll asks of each operation whether the caller may do it.
+func (c *call) judgeAll(list []operation) {
+	if c.caller.Everywhere(command.VerbAcquire) {
+		return
+	}
+	for i := range list {
+		if q := list[i].acquire; q != nil {
+			list[i].refused = c.mayAcquire(q.op.Entries)
+		} else {
+			list[i].refused = c.mayReach(command.VerbAcquire, list[i].op)
+		}
+	}
 }
 
 // stretch returns how many operations at the head of list may overlap.
@@ -134,6 +164,9 @@ func (c *call) runAll(ctx context.Context, list []operation) {
 // runOne runs an operation. A panic, which only the goroutine that it happens
 // in can catch, is that operation's failure.
 func (c *call) runOne(ctx context.Context, o *operation) {
+	if o.refused != nil {
+		return
+	}
 	if o.err = ctx.Err(); o.err != nil {
 		return
 	}
@@ -198,6 +231,8 @@ func (c *call) answerBatch(list []operation) error {
 // operationOutcome renders how one operation ended.
 func (c *call) operationOutcome(o *operation) outcome {
 	switch {
+	case o.refused != nil:
+		return outcome{problem: c.asProblem(o.refused)}
 	case !o.started:
 		p := wire.NewProblem(wire.CodeNoLeader, "the batch's time ran out before this operation was begun")
 		p.Hint = "send it again, with fewer operations or a longer " + wire.HeaderTimeout
@@ -209,10 +244,12 @@ func (c *call) operationOutcome(o *operation) outcome {
 		}
 		return out
 	}
+	out := c.outcome(o.answer.Result)
 	if o.acquire != nil {
 		c.api.metrics.acquired(o.answer.Result)
+		c.pointAt(out.problem, o.answer.Result, o.acquire.op.Entries)
 	}
-	return c.outcome(o.answer.Result)
+	return out
 }
 
 // readBatch walks the body of a batch.
@@ -236,11 +273,23 @@ func readBatch(r *strict.Reader) (list []operation, unordered bool) {
 	return list, unordered
 }
 
+// takeKey takes an operation's idempotency key for the acquire's id, as
+// nameAcquire does with the header.
+func (q *acquireCall) takeKey(r *strict.Reader, key string) {
+	switch q.id {
+	case "":
+		q.id = key
+	case key:
+	default:
+		r.FaultAt("key", "differs from the acquire's id; one of them is enough")
+	}
+}
+
 func readOperation(r *strict.Reader) (o operation) {
 	if !r.Object() {
 		return o
 	}
-	given := 0
+	given, key := 0, ""
 	for r.Field() {
 		given++
 		switch string(r.Key()) {
@@ -261,7 +310,7 @@ func readOperation(r *strict.Reader) (o operation) {
 			readCancel(r, op)
 			o.op = op
 		case "key":
-			readID(r)
+			key = readID(r)
 			given--
 		default:
 			r.Unknown("acquire", "release", "renew", "cancel", "key")
@@ -270,6 +319,9 @@ func readOperation(r *strict.Reader) (o operation) {
 	}
 	if given != 1 {
 		r.Fault("must be exactly one of acquire, release, renew, cancel")
+	}
+	if o.acquire != nil && key != "" {
+		o.acquire.takeKey(r, key)
 	}
 	return o
 }

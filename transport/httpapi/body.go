@@ -72,14 +72,16 @@ func quoteOr(text, empty string) string {
 	return `"` + text + `"`
 }
 
+// limitBody gives the body its time to come. The limit stays until all of it was
+// read: of what nobody reads net/http reads on before it sends the answer.
+func (c *call) limitBody(until time.Time) {
+	_ = http.NewResponseController(c.w).SetReadDeadline(until)
+}
+
 // readBody reads the whole body into c.body.
 func (c *call) readBody() error {
 	if c.r.ContentLength > wire.MaxBody {
 		return c.bodyTooLarge()
-	}
-	deadline := http.NewResponseController(c.w)
-	if deadline.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil {
-		defer func() { _ = deadline.SetReadDeadline(time.Time{}) }()
 	}
 	b := slices.Grow(c.body[:0], int(max(c.r.ContentLength+1, 512)))
 	for {
@@ -93,6 +95,7 @@ func (c *call) readBody() error {
 		case len(b) > wire.MaxBody:
 			return c.bodyTooLarge()
 		case errors.Is(err, io.EOF):
+			c.limitBody(time.Time{})
 			return nil
 		case err != nil:
 			return wire.NewProblem(wire.CodeInvalidRequest, "the body ended before it was complete")

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,12 +11,15 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/limitd/limitd/fsm"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/auth"
 	"github.com/limitd/limitd/transport/httpapi/strict"
+	"github.com/limitd/limitd/transport/trace"
 	"github.com/limitd/limitd/transport/wire"
 )
 
@@ -32,6 +36,12 @@ type call struct {
 	timeout time.Duration // how long to try, on top of waiting
 	stale   bool          // read at once what this node has
 	query   url.Values
+
+	caller  auth.Caller // as the node's tokens tell it; the zero one before that
+	about   []string    // the limits on which that was asked
+	failure wire.Code   // of the answer; "": none
+
+	upToDate bool // a linearizable read was made for this call: the state at hand will do
 
 	index   uint64 // where the answer is true
 	time    int64
@@ -61,7 +71,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if fault != nil && fault != http.ErrAbortHandler {
 			c.panicked(fault)
 		}
-		a.metrics.observe(c, time.Since(begun))
+		took := time.Since(begun)
+		a.metrics.observe(c, took)
+		c.tell(took)
+		c.audit()
 		if fault == http.ErrAbortHandler || fault != nil && c.status == 0 {
 			panic(http.ErrAbortHandler)
 		}
@@ -76,6 +89,20 @@ func (c *call) begin(a *API, w http.ResponseWriter, r *http.Request) {
 	c.id = a.nextRequestID()
 	c.timeout = wire.DefaultTimeout
 	c.headers = make([]string, 0, 10)
+	if header := r.Header[trace.Header]; len(header) == 1 { // two of them are none
+		if parent, ok := trace.Parse(header[0]); ok {
+			c.r = r.WithContext(trace.With(r.Context(), parent))
+		}
+	}
+}
+
+// tell logs an exchange that is over.
+func (c *call) tell(took time.Duration) {
+	if !c.api.cfg.Logger.IsDebug() {
+		return
+	}
+	args := []any{"request_id", c.id, "method", c.r.Method, "route", c.pattern(), "status", c.status, "took", took.String()}
+	c.api.cfg.Logger.Debug("answered", append(args, trace.Args(c.r.Context())...)...)
 }
 
 // recycle gives c back, without what belongs to this exchange.
@@ -95,7 +122,8 @@ func (c *call) recycle() {
 
 // panicked answers a request that met a bug, if it still can be answered.
 func (c *call) panicked(fault any) {
-	c.api.cfg.Logger.Error("a request panicked", "request_id", c.id, "route", c.pattern(), "panic", fault, "stack", string(debug.Stack()))
+	args := []any{"request_id", c.id, "route", c.pattern(), "panic", fault, "stack", string(debug.Stack())}
+	c.api.cfg.Logger.Error("a request panicked", append(args, trace.Args(c.r.Context())...)...)
 	if c.status == 0 {
 		c.placed = true // reading the state may be what panicked
 		c.fail(wire.NewProblem(wire.CodeInternal, "the node met a bug; its log tells more under this request id"))
@@ -111,6 +139,9 @@ func (c *call) pattern() string {
 
 // serve finds the route, checks what all routes have in common, and runs it.
 func (c *call) serve() error {
+	if c.r.ContentLength != 0 {
+		c.limitBody(time.Now().Add(bodyTimeout))
+	}
 	resource, param := c.api.router.find(c.r.URL)
 	if resource == nil {
 		return c.routeNotFound()
@@ -123,7 +154,7 @@ func (c *call) serve() error {
 		return p
 	}
 	c.route, c.param = rt, param
-	if !rt.always && c.api.isDraining() {
+	if !rt.always && c.api.cfg.Gate.Draining() {
 		return c.shuttingDown(wire.EffectNone)
 	}
 	if err := c.api.origin.Check(c.r); err != nil {
@@ -132,6 +163,9 @@ func (c *call) serve() error {
 		return p
 	}
 	if err := c.readHeaders(); err != nil {
+		return err
+	}
+	if err := c.admit(); err != nil {
 		return err
 	}
 	return rt.handle(c)
@@ -163,7 +197,8 @@ func (c *call) readHeaders() error {
 		}
 		c.timeout = d
 	}
-	if c.key = c.r.Header.Get(wire.HeaderIdempotencyKey); c.key != "" {
+	if keys := c.r.Header[wire.HeaderIdempotencyKey]; len(keys) > 0 { // an empty one as well: its sender relies on it
+		c.key = keys[0]
 		if wrong := wire.CheckID(c.key); wrong != "" {
 			fault(wire.HeaderIdempotencyKey, wrong)
 		}
@@ -183,11 +218,7 @@ func (c *call) readQuery(fault func(field, detail string)) {
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		switch {
 		case !slices.Contains(c.route.query, name):
-			known := "none"
-			if len(c.route.query) > 0 {
-				known = fmt.Sprint(c.route.query)
-			}
-			fault(name, "unknown query parameter; known are "+known)
+			fault(name, "unknown query parameter; known are "+cmp.Or(strings.Join(c.route.query, ", "), "none"))
 		case len(query[name]) > 1 && name != "label":
 			fault(name, "is given twice")
 		}

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -19,9 +21,10 @@ func (c *call) getCluster() error {
 	}
 	c.stale = true
 	err = c.read(func(s *limit.State) {
-		out.ClusterID = uuidText(s.ClusterID())
+		out.ClusterID = wire.UUID(s.ClusterID())
 		out.Rules = s.Rules()
 		out.Time = strconv.FormatInt(s.Time(), 10)
+		out.Quarantine = positive(s.Quarantine())
 	})
 	if err != nil {
 		return err
@@ -84,7 +87,7 @@ func (c *call) transfer() error {
 	ctx, cancel := c.limited()
 	defer cancel()
 	if err := c.api.cfg.Cluster.Transfer(ctx, to); err != nil {
-		return c.backendError(err, wire.CodeOutcomeUnknown)
+		return c.nodeError(err, to)
 	}
 	return c.empty()
 }
@@ -107,7 +110,60 @@ func (c *call) removeNode() error {
 	ctx, cancel := c.limited()
 	defer cancel()
 	if err := c.api.cfg.Cluster.Remove(ctx, c.param); err != nil {
-		return c.backendError(err, wire.CodeOutcomeUnknown)
+		return c.nodeError(err, c.param)
 	}
 	return c.empty()
+}
+
+// setRole serves PATCH /v1/cluster/nodes/{name}.
+func (c *call) setRole() error {
+	role := ""
+	err := c.decode(func(r *strict.Reader) {
+		if !r.Object() {
+			return
+		}
+		for r.Field() {
+			switch string(r.Key()) {
+			case "role":
+				role = r.Text()
+			default:
+				r.Unknown("role")
+			}
+		}
+	}, wire.TypeMergePatch)
+	if err != nil {
+		return err
+	}
+	if role != wire.RoleVoter && role != wire.RoleNonvoter {
+		return invalid([]wire.FieldError{{Field: "role", Detail: fmt.Sprintf("is %q: say %q or %q", role, wire.RoleVoter, wire.RoleNonvoter)}})
+	}
+	ctx, cancel := c.limited()
+	defer cancel()
+	if err := c.api.cfg.Cluster.SetRole(ctx, c.param, role); err != nil {
+		return c.nodeError(err, c.param)
+	}
+	return c.empty()
+}
+
+// getAutopilot serves GET /v1/cluster/autopilot.
+func (c *call) getAutopilot() error {
+	ctx, cancel := c.limited()
+	defer cancel()
+	out, err := c.api.cfg.Cluster.Autopilot(ctx)
+	if err != nil {
+		return c.backendError(err, wire.CodeNoLeader)
+	}
+	out.Nodes, out.Outside = notNil(out.Nodes), notNil(out.Outside)
+	return c.json(http.StatusOK, out)
+}
+
+// nodeError is backendError for an operation on the node of that name.
+func (c *call) nodeError(err error, name string) error {
+	err = c.backendError(err, wire.CodeOutcomeUnknown)
+	var p *wire.Problem
+	if errors.As(err, &p) && p.Code == wire.CodeNodeNotFound {
+		p.Detail = fmt.Sprintf("no node is named %q", name)
+		p.Hint = "GET /v1/cluster lists the nodes"
+	}
+	return err
 }

@@ -20,7 +20,7 @@ func TestManualIsWhole(t *testing.T) {
 		wire.HeaderRequestID, wire.HeaderIndex, wire.HeaderTime, wire.HeaderNode, wire.HeaderAge,
 		wire.HeaderTimeout, wire.HeaderIdempotencyKey, wire.HeaderRateLimit, wire.HeaderRateLimitPolicy,
 	}
-	needs = append(needs, httpapi.Routes()...)
+	needs = append(needs, httpapi.RouteNames()...)
 	for _, c := range wire.Codes() {
 		needs = append(needs, "`"+string(c.Code)+"`")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
+	"github.com/limitd/limitd/fsm/acl"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/transport/httpapi"
@@ -28,7 +29,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 			described = append(described, method+" "+pattern)
 		}
 	}
-	routes := httpapi.Routes()
+	routes := httpapi.RouteNames()
 	slices.Sort(routes)
 	slices.Sort(described)
 	if d := cmp.Diff(described, routes); d != "" {
@@ -38,7 +39,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 
 func TestEveryQueryParameterIsDescribed(t *testing.T) {
 	k := loadContract(t)
-	for _, route := range httpapi.Routes() {
+	for _, route := range httpapi.RouteNames() {
 		method, pattern, _ := strings.Cut(route, " ")
 		var described []string
 		for _, p := range k.doc.Paths.Value(pattern).GetOperation(method).Parameters {
@@ -96,8 +97,24 @@ func TestWireTypesAreDescribed(t *testing.T) {
 		wire.Node{},
 		wire.Verification{},
 		wire.TransferRequest{},
+		wire.RoleRequest{},
+		wire.Autopilot{},
+		wire.AutopilotSettings{},
+		wire.NodeHealth{},
+		wire.Outsider{},
 		wire.Settings{},
 		wire.SettingsPatch{},
+		wire.ACLRule{},
+		wire.ACLPolicyRequest{},
+		wire.ACLPolicy{},
+		wire.ACLPolicies{},
+		wire.ACLBootstrapRequest{},
+		wire.ACLTokenRequest{},
+		wire.ACLRotateRequest{},
+		wire.ACLToken{},
+		wire.NewACLToken{},
+		wire.ACLTokens{},
+		wire.ACLSelf{},
 		wire.Version{},
 		wire.Problem{},
 		wire.FieldError{},
@@ -157,7 +174,7 @@ func TestCodesAreDescribed(t *testing.T) {
 // the description's.
 func TestUnknownFieldsNameTheKnownOnes(t *testing.T) {
 	k := loadContract(t)
-	for _, route := range httpapi.Routes() {
+	for _, route := range httpapi.RouteNames() {
 		method, pattern, _ := strings.Cut(route, " ")
 		op := k.doc.Paths.Value(pattern).GetOperation(method)
 		if op.RequestBody == nil || op.RequestBody.Value.Content[wire.TypeJSON] == nil {
@@ -169,6 +186,9 @@ func TestUnknownFieldsNameTheKnownOnes(t *testing.T) {
 		}
 		c := newCaller(t)
 		path := strings.NewReplacer("{name}", "db", "{id}", "a", "{token}", "1").Replace(pattern)
+		if strings.HasPrefix(path, "/v1/acl/") {
+			c = newGuarded(t)
+		}
 		p := c.do(method, path, `{"zzz":1}`).must(400).refuses(wire.CodeInvalidRequest)
 		i := slices.IndexFunc(p.Errors, func(e wire.FieldError) bool { return e.Field == "zzz" })
 		if i < 0 {
@@ -211,6 +231,8 @@ func TestBoundsAreTheStateMachines(t *testing.T) {
 		"max ttl": {wire.MaxTTL, time.Duration(limit.MaxTTL)}, "linger": {wire.MaxLinger, time.Duration(limit.MaxLinger)},
 		"default linger": {wire.DefaultLinger, time.Duration(limit.DefaultLinger)}, "grace": {wire.MaxGrace, time.Duration(limit.MaxGrace)},
 		"entries": {wire.MaxLimits, command.MaxEntries}, "ordinals": {wire.MaxOrdinals, command.MaxNumbered}, "slots": {wire.MaxInteger, command.MaxSlots},
+		"rules": {wire.MaxRules, command.MaxACLRules}, "policies": {wire.MaxTokenPolicies, command.MaxTokenGrants}, "acl name": {wire.MaxID, command.MaxACLName},
+		"token ttl": {wire.MaxTokenTTL, time.Duration(acl.MaxTTL)}, "keep": {wire.MaxKeep, time.Duration(acl.MaxKeep)},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: %v in wire, %v in the state machine", name, pair[0], pair[1])

@@ -1,9 +1,9 @@
 package httpapi
 
-// Routes lists the table of all routes as "METHOD pattern".
-func Routes() (list []string) {
-	for _, r := range routes() {
-		list = append(list, r.method+" "+r.pattern)
+// RouteNames lists the table of all routes as "METHOD pattern".
+func RouteNames() (list []string) {
+	for _, r := range Routes() {
+		list = append(list, r.String())
 	}
 	return list
 }
@@ -18,8 +18,25 @@ func Query(route string) []string {
 	return nil
 }
 
-// PlainDecimal is plainDecimal.
-func PlainDecimal(text string) string { return plainDecimal(text) }
-
 // DecaySeconds is decaySeconds.
 var DecaySeconds = decaySeconds
+
+// Needs returns the verb that a route needs; "": none.
+func Needs(route string) string {
+	for _, r := range Routes() {
+		if r.String() == route {
+			return r.Verb
+		}
+	}
+	return ""
+}
+
+// HasNeed tells whether the table says what a route needs.
+func HasNeed(route string) bool {
+	for _, r := range routes() {
+		if r.method+" "+r.pattern == route {
+			return r.needs != 0
+		}
+	}
+	return false
+}

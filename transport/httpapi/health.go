@@ -35,7 +35,7 @@ func (c *call) live() error {
 // ready serves GET /readyz: this node should get calls, or why not.
 func (c *call) ready() error {
 	reasons := c.api.cfg.Ready()
-	if c.api.isDraining() {
+	if c.api.cfg.Gate.Draining() {
 		reasons = append(reasons[:len(reasons):len(reasons)], "the node is shutting down")
 	}
 	if len(reasons) > 0 {

@@ -91,7 +91,7 @@ func (c *call) listQueue() error {
 		out.Waiters[i] = wire.Waiter{
 			ID: w.ID, Position: w.Position, Slots: w.Slots, Owner: owner(w.Owner),
 			WaitingFor: wire.Duration(w.WaitingFor), DeadlineIn: wire.Duration(w.DeadlineIn),
-			ParkedOn: w.ParkedOn, Protected: w.Protected, Parted: w.Parted, EstimatedWait: known(w.EstimatedWait),
+			ParkedOn: c.readable(w.ParkedOn), Protected: w.Protected, Parted: w.Parted, EstimatedWait: known(w.EstimatedWait),
 		}
 	}
 	if more {
@@ -100,28 +100,42 @@ func (c *call) listQueue() error {
 	return c.json(http.StatusOK, out)
 }
 
+// readable returns the limit's name, or "" where the caller may not read that limit.
+func (c *call) readable(name string) string {
+	if c.caller.May(command.VerbRead, name) {
+		return name
+	}
+	return ""
+}
+
 // explain serves POST /v1/explain.
 func (c *call) explain() error {
 	var entries []command.Entry
 	if err := c.decode(func(r *strict.Reader) { entries = readExplain(r) }); err != nil {
 		return err
 	}
+	for _, e := range entries {
+		if err := c.may(command.VerbRead, e.Name); err != nil {
+			return err
+		}
+	}
 	var x limit.Explanation
 	if err := c.read(func(s *limit.State) { x = s.Explain(entries) }); err != nil {
 		return err
 	}
 	out := wire.Explanation{
-		WouldGrant: x.WouldGrant, EstimatedWait: known(x.EstimatedWait),
+		WouldGrant: x.WouldGrant, EstimatedWait: known(x.EstimatedWait), Quarantine: positive(x.Quarantine),
 		Limits: make([]wire.ExplainedLimit, len(x.Limits)),
 	}
 	for i, l := range x.Limits {
 		out.Limits[i] = wire.ExplainedLimit{
 			Name: l.Name, Slots: l.Slots, Occupied: l.Occupied, Needed: l.Needed, Ahead: l.Ahead,
-			FreeIn: known(l.FreeIn), Holders: holders(l.Holders),
+			FreeIn: known(l.FreeIn), Quarantined: l.Quarantined, Holders: holders(l.Holders),
 		}
 	}
 	if x.Problem != nil {
 		out.Problem = c.refusal(x.Problem)
+		c.pointAt(out.Problem, x.Problem, entries)
 		out.Problem.RequestID = c.id
 	}
 	return c.json(http.StatusOK, out)

@@ -37,6 +37,9 @@ import (
 	"github.com/limitd/limitd/fsm"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/audit"
+	"github.com/limitd/limitd/transport/auth"
+	"github.com/limitd/limitd/transport/drain"
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -74,14 +77,21 @@ type Cluster interface {
 	Leave(ctx context.Context) error
 	// Remove takes the named node out of the cluster.
 	Remove(ctx context.Context, name string) error
+	// SetRole makes the named node a voter or a nonvoter.
+	SetRole(ctx context.Context, name, role string) error
+	// Autopilot returns how the leader sees the members, and what it does about them.
+	Autopilot(ctx context.Context) (wire.Autopilot, error)
 }
 
 // Snapshots saves and restores the whole state.
 type Snapshots interface {
-	// Save writes a snapshot of the present state to w.
+	// Save writes a snapshot of the present state to w. ctx bounds how long it
+	// looks for that state, not how long it writes.
 	Save(ctx context.Context, w io.Writer) error
-	// Restore replaces the cluster's state by the snapshot in r.
-	Restore(ctx context.Context, r io.Reader) error
+	// Restore replaces the cluster's state by the snapshot in r. Then limits without
+	// decay grant nothing for as long as leases of longestTTL may run that are not
+	// in it; 0: all grant at once.
+	Restore(ctx context.Context, r io.Reader, longestTTL time.Duration) error
 }
 
 // Config is what an API needs. All fields are required unless told otherwise.
@@ -97,10 +107,23 @@ type Config struct {
 	// "" for one that it does not know, which becomes CodeInternal, or
 	// CodeOutcomeUnknown where the time ran out.
 	Classify func(error) wire.Code
+	// Guard tells who callers are; nil: everybody may do everything.
+	Guard *auth.Guard
+	// OpenMetrics lets everybody read GET /metrics.
+	OpenMetrics bool
+	// Audit takes the calls that manage something; nil: nobody does.
+	Audit *audit.Log
+	// Reset tells whether an operator who lost the first token has asked this node,
+	// by other ways than HTTP, to make it again under the secret with this hash, and
+	// forgets it. Default: nobody has.
+	Reset func(hash [32]byte) bool
 	// Registry gets the API's metrics, and is what GET /metrics shows.
 	Registry *prometheus.Registry
 	Logger   hclog.Logger
-	Rand     io.Reader // for ids; default crypto/rand
+	// Gate is passed by callers that wait. Default: one of the API's own; a node
+	// with several front ends gives all of them the same.
+	Gate *drain.Gate
+	Rand io.Reader // for ids; default crypto/rand
 }
 
 // API is the handler of all routes. It has no goroutines of its own.
@@ -112,10 +135,6 @@ type API struct {
 	calls    sync.Pool // of *call
 	prefix   string    // of the request ids of this start
 	requests atomic.Uint64
-
-	mu       sync.Mutex
-	draining bool                         // guarded by mu
-	waits    map[*call]context.CancelFunc // open waits; guarded by mu
 }
 
 var errConfig = errors.New("httpapi: the configuration lacks")
@@ -132,7 +151,13 @@ func New(cfg Config) (*API, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	a := &API{cfg: cfg, origin: http.NewCrossOriginProtection(), waits: map[*call]context.CancelFunc{}}
+	if cfg.Reset == nil {
+		cfg.Reset = func([32]byte) bool { return false }
+	}
+	if cfg.Gate == nil {
+		cfg.Gate = new(drain.Gate)
+	}
+	a := &API{cfg: cfg, origin: http.NewCrossOriginProtection()}
 	prefix, err := a.randomText(8)
 	if err != nil {
 		return nil, err
@@ -151,43 +176,4 @@ func New(cfg Config) (*API, error) {
 // Drain makes the API refuse new calls, other than those about health, and
 // ends all open waits, so that their callers go on at another node. It may be
 // called twice.
-func (a *API) Drain() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.draining = true
-	for c, end := range a.waits {
-		end()
-		delete(a.waits, c)
-	}
-}
-
-func (a *API) isDraining() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.draining
-}
-
-// openWait has Drain end the wait of c; false: the node drains already.
-func (a *API) openWait(c *call, end context.CancelFunc) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.draining {
-		a.waits[c] = end
-	}
-	return !a.draining
-}
-
-// closeWait forgets the wait of c. It returns false where Drain has ended it.
-func (a *API) closeWait(c *call) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, open := a.waits[c]
-	delete(a.waits, c)
-	return open
-}
-
-func (a *API) countWaits() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return len(a.waits)
-}
+func (a *API) Drain() { a.cfg.Gate.Drain() }

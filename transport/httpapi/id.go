@@ -38,26 +38,42 @@ func (a *API) nextRequestID() string {
 	return string(strconv.AppendUint(b, a.requests.Add(1), 36))
 }
 
-// keyID returns the id of a write under an idempotency key, the same on every
-// node.
-func keyID(method, path, key string) string {
+// hashText returns base32 that stands for parts, the same on every node.
+func hashText(parts ...string) string {
 	h := sha256.New()
-	for _, part := range []string{principal, method, path, key} {
+	for _, part := range parts {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
-	return keyPrefix + base32Text(h.Sum(nil))[:32]
+	return base32Text(h.Sum(nil))
 }
 
-// principal is who calls, as long as there is no authentication: everybody is
-// the same.
-const principal = ""
+// keyID returns the id of this write under its idempotency key. Two callers of
+// one key do not meet: whose token it is counts.
+func (c *call) keyID() string {
+	return keyPrefix + hashText(c.caller.Name(), c.r.Method, c.r.URL.Path, c.key)[:32]
+}
+
+// batchID returns the id of the acquire at place n of a batch under an
+// idempotency key. Callers can name it.
+func (c *call) batchID(n int) string {
+	return hashText(c.caller.Name(), "POST", "/v1/batch", c.key, strconv.Itoa(n))[:idLength]
+}
 
 // writeID returns the id of the present request, which writes: made of its
 // idempotency key, or by chance.
 func (c *call) writeID() (string, error) {
 	if c.key != "" {
-		return keyID(c.r.Method, c.r.URL.Path, c.key), nil
+		return c.keyID(), nil
 	}
 	text, err := c.api.randomText(idLength)
 	return nodePrefix + text, err
+}
+
+// idIfKeyed is writeID for what is harmless to repeat: without an idempotency key
+// it is not remembered, and so not refused where no more can be.
+func (c *call) idIfKeyed() string {
+	if c.key == "" {
+		return ""
+	}
+	return c.keyID()
 }

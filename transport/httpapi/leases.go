@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/limitd/limitd/fsm/command"
@@ -29,9 +28,11 @@ func (c *call) listLeases() error {
 	if err := c.read(func(s *limit.State) { list, next = s.Leases(filter, after, p.size) }); err != nil {
 		return err
 	}
-	out := wire.Leases{Leases: make([]wire.Lease, len(list))}
-	for i, l := range list {
-		out.Leases[i] = lease(l)
+	out := wire.Leases{Leases: make([]wire.Lease, 0, len(list))}
+	for _, l := range list {
+		if c.caller.Check(command.VerbRead, limitsOf(l)...) == nil {
+			out.Leases = append(out.Leases, lease(l))
+		}
 	}
 	if next != 0 {
 		out.NextPageToken = p.nextNumber(next)
@@ -70,10 +71,10 @@ func (c *call) getLease() error {
 		return err
 	}
 	if !found {
-		p := &command.Problem{Code: command.CodeLeaseNotFound}
-		w := c.refusal(p)
-		w.Detail = "no lease has the token " + strconv.FormatUint(token, 10)
-		return w
+		return c.missing(token)
+	}
+	if err := c.may(command.VerbRead, limitsOf(l)...); err != nil {
+		return err
 	}
 	return c.json(http.StatusOK, lease(l))
 }
@@ -84,8 +85,20 @@ func (c *call) forceRelease() error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.write(&command.ForceRelease{Token: token}); err != nil {
+	op := &command.ForceRelease{Token: token}
+	if err := c.mayReach(command.VerbManage, op); err != nil {
+		return err
+	}
+	if _, err := c.write(op); err != nil {
 		return err
 	}
 	return c.empty()
+}
+
+// limitsOf names the limits of a lease.
+func limitsOf(l limit.Lease) (names []string) {
+	for _, g := range l.Limits {
+		names = append(names, g.Name)
+	}
+	return names
 }

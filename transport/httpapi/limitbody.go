@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/transport/decay"
 	"github.com/limitd/limitd/transport/httpapi/strict"
 	"github.com/limitd/limitd/transport/wire"
 )
@@ -93,7 +94,7 @@ func (r *limitReader) readRate() command.Rate {
 	if r.Faults() > at {
 		return command.Rate{}
 	}
-	rate, err := command.ParseRate(text)
+	rate, err := decay.ReadText(text)
 	if err != nil {
 		r.Fault("%v", err)
 	}
@@ -108,7 +109,7 @@ func (r *limitReader) settleRate() {
 		return
 	}
 	if r.rate == nil {
-		rate, err := command.ParseDecimal(plainDecimal(r.decay))
+		rate, err := decay.Read(r.decay)
 		if err != nil {
 			r.FaultAt("slot_decay_per_second", "%v", err)
 		}
@@ -116,8 +117,8 @@ func (r *limitReader) settleRate() {
 		return
 	}
 	shown, err := strconv.ParseFloat(r.decay, 64)
-	if err != nil || shown != perSecond(*r.rate) {
-		r.FaultAt("slot_decay_per_second", "disagrees with rate: %q is %s slots a second; give one of them", rateText(*r.rate), decimal(*r.rate))
+	if err != nil || shown != decay.PerSecond(*r.rate) {
+		r.FaultAt("slot_decay_per_second", "disagrees with rate: %q is %s slots a second; give one of them", rateText(*r.rate), decay.Number(*r.rate))
 	}
 }
 
@@ -167,32 +168,4 @@ func (r *limitReader) readLabels() *command.LabelPatch {
 	slices.SortFunc(p.Set, func(x, y command.Pair) int { return strings.Compare(x.Key, y.Key) })
 	slices.Sort(p.Delete)
 	return p
-}
-
-// plainDecimal writes a JSON number without its exponent: "1e-05" becomes
-// "0.00001". A number that would become too long is returned as it is, which
-// no rate takes.
-func plainDecimal(text string) string {
-	mantissa, exponent, ok := strings.Cut(strings.ToLower(text), "e")
-	shift, err := strconv.Atoi(exponent)
-	if !ok || err != nil || shift < -40 || shift > 40 {
-		return text
-	}
-	whole, frac, _ := strings.Cut(mantissa, ".")
-	point := len(whole) + shift
-	digits := whole + frac
-	if point <= 0 {
-		digits, point = strings.Repeat("0", 1-point)+digits, 1
-	}
-	if point > len(digits) {
-		digits += strings.Repeat("0", point-len(digits))
-	}
-	out := strings.TrimLeft(digits[:point], "0")
-	if out == "" {
-		out = "0"
-	}
-	if tail := strings.TrimRight(digits[point:], "0"); tail != "" {
-		out += "." + tail
-	}
-	return out
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +18,9 @@ func (c *call) listLimits() error {
 	filter, err := c.limitFilter()
 	if err != nil {
 		return err
+	}
+	if !c.caller.Everywhere(command.VerbRead) {
+		filter.May = func(name string) bool { return c.caller.May(command.VerbRead, name) }
 	}
 	page, err := c.page()
 	if err != nil {
@@ -91,6 +95,9 @@ func (c *call) createLimit() error {
 	if err != nil {
 		return err
 	}
+	if err := c.may(command.VerbManage, *u.NewName); err != nil {
+		return err
+	}
 	return c.writeLimit(&command.PutLimit{Name: *u.NewName, Settings: newSettings(&u), Mode: command.PutCreate})
 }
 
@@ -119,7 +126,12 @@ func (c *call) putLimit() error {
 	}
 	return c.conditionally(func(revision *uint64) error {
 		put.IfRevision = revision
-		return c.writeLimit(put)
+		err := c.writeLimit(put)
+		var p *wire.Problem
+		if put.Mode == command.PutAbsent && errors.As(err, &p) && p.Code == wire.CodeRevisionMismatch {
+			p.Hint = "leave If-None-Match out to replace its settings"
+		}
+		return err
 	})
 }
 
@@ -162,6 +174,14 @@ func (c *call) patchLimit() error {
 	if err := c.decode(func(r *strict.Reader) { u = readLimit(r, true) }, wire.TypeMergePatch); err != nil {
 		return err
 	}
+	if err := c.refuseIfNoneMatch(); err != nil {
+		return err
+	}
+	if u.NewName != nil {
+		if err := c.may(command.VerbManage, *u.NewName); err != nil {
+			return err
+		}
+	}
 	u.Name = c.param
 	return c.conditionally(func(revision *uint64) error {
 		u.IfRevision = revision
@@ -194,6 +214,11 @@ func (c *call) write(op command.Op) (command.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.writeUnder(id, op)
+}
+
+// writeUnder runs op under id; "": it is not remembered.
+func (c *call) writeUnder(id string, op command.Op) (command.Result, error) {
 	answer, err := c.run(id, op)
 	if err != nil {
 		return nil, err
@@ -207,6 +232,9 @@ func (c *call) write(op command.Op) (command.Result, error) {
 // deleteLimit serves DELETE /v1/limits/{name}.
 func (c *call) deleteLimit() error {
 	if err := c.pathName(); err != nil {
+		return err
+	}
+	if err := c.refuseIfNoneMatch(); err != nil {
 		return err
 	}
 	return c.conditionally(func(revision *uint64) error {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/limitd/limitd/transport/httpapi"
 	"github.com/limitd/limitd/transport/wire"
 )
 
@@ -115,21 +114,13 @@ func TestRates(t *testing.T) {
 	}
 }
 
-func TestPlainDecimal(t *testing.T) {
-	for in, want := range map[string]string{
-		"1": "1", "1.50": "1.50", "1e2": "100", "1.5E-3": "0.0015", "12.34e1": "123.4", "0e5": "0", "1e+2": "100",
-		"1e-05": "0.00001", "0.1e1": "1", "1e99": "1e99", "-1e2": "-100",
-	} {
-		if got := httpapi.PlainDecimal(in); got != want {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
-	}
-}
-
 func TestConditions(t *testing.T) {
 	c := newCaller(t)
 	tag := c.do("PUT", "/v1/limits/db", `{"slots":1}`, "If-None-Match: *").must(201).header.Get("ETag")
-	c.do("PUT", "/v1/limits/db", `{"slots":1}`, "If-None-Match: *").must(412).refuses(wire.CodeRevisionMismatch)
+	p := c.do("PUT", "/v1/limits/db", `{"slots":1}`, "If-None-Match: *").must(412).refuses(wire.CodeRevisionMismatch)
+	if !strings.HasPrefix(p.Detail, `limit "db" exists`) || !strings.Contains(p.Hint, "If-None-Match") {
+		t.Errorf("%+v", p)
+	}
 	c.do("PUT", "/v1/limits/db", `{"slots":1}`, "If-None-Match: "+tag).must(400)
 	c.get("/v1/limits/db", "If-None-Match: W/"+tag).must(304)
 	c.get("/v1/limits/db", `If-None-Match: "1"`).must(200)
@@ -150,6 +141,8 @@ func TestConditions(t *testing.T) {
 	c.do("PATCH", "/v1/limits/db", `{"slots":4}`, "If-Match: *").must(200)
 	c.do("PUT", "/v1/limits/none", `{"slots":4}`, "If-Match: *").must(412).refuses(wire.CodeRevisionMismatch)
 	c.do("PUT", "/v1/limits/none", `{"slots":4}`, `If-Match: "5"`).must(412).refuses(wire.CodeRevisionMismatch)
+	c.do("PATCH", "/v1/limits/db", `{"slots":5}`, "If-None-Match: *").must(400).refuses(wire.CodeInvalidRequest)
+	c.do("DELETE", "/v1/limits/db", "", "If-None-Match: *").must(400).refuses(wire.CodeInvalidRequest)
 	c.do("DELETE", "/v1/limits/db", "", "If-Match: *").must(204)
 }
 
@@ -162,6 +155,7 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	c.post("/v1/limits", `{"name":"db","slots":2}`, "Idempotency-Key: k").must(409).refuses(wire.CodeIDReused)
 	c.post("/v1/limits", `{"name":"db2","slots":2}`, "Idempotency-Key: k!").must(400)
+	c.post("/v1/limits", `{"name":"db2","slots":2}`, "Idempotency-Key: ").must(400)
 	c.do("DELETE", "/v1/limits/db", "", "Idempotency-Key: k").must(204)
 	c.do("DELETE", "/v1/limits/db", "", "Idempotency-Key: k").must(204)
 	c.do("PUT", "/v1/limits/db", `{"slots":1}`, "Idempotency-Key: k", "If-Match: *").must(400)
@@ -242,7 +236,7 @@ func TestLeases(t *testing.T) {
 	c.post("/v1/limits", `{"name":"api","slots":9}`).must(201)
 	for i, name := range []string{"db", "api", "db"} {
 		c.post("/v1/acquire", fmt.Sprintf(`{"id":"j%d","limits":[{"name":%q}],"owner":{"name":"w%d"}}`, i, name, i%2)).must(200)
-		c.w.advance(10 * time.Second)
+		c.w.Advance(10 * time.Second)
 	}
 	count := func(query string, want int) {
 		t.Helper()

@@ -101,6 +101,15 @@ func (c *call) conditionally(write func(revision *uint64) error) error {
 	}
 }
 
+// refuseIfNoneMatch refuses the condition where none is meant by it, so that
+// nobody believes to be guarded by it.
+func (c *call) refuseIfNoneMatch() error {
+	if len(c.r.Header.Values("If-None-Match")) == 0 {
+		return nil
+	}
+	return invalid([]wire.FieldError{{Field: "If-None-Match", Detail: "goes with GET and PUT; for a limit that exists use If-Match"}})
+}
+
 // missed turns "not found" into a failed condition, which If-Match is where
 // there is nothing to match.
 func missed(err error) error {

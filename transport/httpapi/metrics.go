@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/limitd/limitd/fsm/limit"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // metrics are what GET /metrics shows of the API and of the sizes of the
@@ -62,7 +64,7 @@ func newMetrics(a *API, table []route) *metrics {
 		open: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "limitd_open_waits",
 			Help: "Callers of this node that wait for a grant with their connection open.",
-		}, func() float64 { return float64(a.countWaits()) }),
+		}, func() float64 { return float64(a.cfg.Gate.Count()) }),
 		sizes:    newSizes(a.cfg.Backend),
 		table:    table,
 		observed: make([]observers, len(table)+1),
@@ -132,7 +134,7 @@ func (m *metrics) acquired(r command.Result) {
 // sizes collects the sizes of the state as this node has it.
 type sizes struct {
 	backend Backend
-	descs   [7]*prometheus.Desc
+	descs   [8]*prometheus.Desc
 }
 
 func newSizes(b Backend) *sizes {
@@ -145,6 +147,7 @@ func newSizes(b Backend) *sizes {
 		{"limitd_holdings", "Holdings of slots over all limits."},
 		{"limitd_applied_index", "Log index that this node's state has applied."},
 		{"limitd_cluster_time_seconds", "Cluster time of this node's state."},
+		{"limitd_quarantine_seconds", "How long limits without decay grant nothing more after a restore; 0: they do."},
 	} {
 		s.descs[i] = prometheus.NewDesc(d[0], d[1], nil, nil)
 	}
@@ -161,22 +164,40 @@ func (s *sizes) Describe(ch chan<- *prometheus.Desc) {
 // Collect reads the sizes. Where the state cannot be read there are none.
 func (s *sizes) Collect(ch chan<- prometheus.Metric) {
 	var n limit.Counts
-	at, err := s.backend.Read(context.Background(), true, func(st *limit.State) { n = st.Counts() })
+	var quarantine int64
+	at, err := s.backend.Read(context.Background(), true, func(st *limit.State) { n, quarantine = st.Counts(), st.Quarantine() })
 	if err != nil {
 		return
 	}
 	for i, v := range [...]float64{
 		float64(n.Limits), float64(n.Leases), float64(n.Waiters), float64(n.Remembered), float64(n.Holdings),
-		float64(at.Index), time.Duration(at.Time).Seconds(),
+		float64(at.Index), time.Duration(at.Time).Seconds(), time.Duration(quarantine).Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(s.descs[i], prometheus.GaugeValue, v)
 	}
 }
 
-// showMetrics serves GET /metrics.
+// showMetrics serves GET /metrics. Series of one limit are shown to who may read it.
 func (c *call) showMetrics() error {
-	c.api.metrics.handler.ServeHTTP(&metricsWriter{ResponseWriter: c.w, call: c}, c.r)
+	handler := c.api.metrics.handler
+	if c.api.cfg.Guard != nil && !c.api.cfg.OpenMetrics && !c.caller.Everywhere(command.VerbRead) {
+		handler = promhttp.HandlerFor(prometheus.GathererFunc(c.gather), promhttp.HandlerOpts{})
+	}
+	handler.ServeHTTP(&metricsWriter{ResponseWriter: c.w, call: c}, c.r)
 	return nil
+}
+
+// gather collects what the caller may see.
+func (c *call) gather() ([]*dto.MetricFamily, error) {
+	families, err := c.api.cfg.Registry.Gather()
+	for _, f := range families {
+		f.Metric = slices.DeleteFunc(f.Metric, func(m *dto.Metric) bool {
+			return slices.ContainsFunc(m.Label, func(l *dto.LabelPair) bool {
+				return l.GetName() == "limit" && !c.caller.May(command.VerbRead, l.GetValue())
+			})
+		})
+	}
+	return slices.DeleteFunc(families, func(f *dto.MetricFamily) bool { return len(f.Metric) == 0 }), err
 }
 
 // metricsWriter adds the headers that every answer has.

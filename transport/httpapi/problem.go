@@ -6,11 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/auth"
+	"github.com/limitd/limitd/transport/trace"
 	"github.com/limitd/limitd/transport/wire"
 )
 
@@ -20,7 +24,7 @@ func (c *call) fail(err error) {
 		panic(http.ErrAbortHandler) // nobody reads an answer
 	}
 	p := c.asProblem(err)
-	p.RequestID = c.id
+	p.RequestID, c.failure = c.id, p.Code
 	if after := retryAfter(p); after > 0 {
 		c.header("Retry-After", strconv.FormatInt(after, 10))
 	}
@@ -34,10 +38,15 @@ func (c *call) fail(err error) {
 // asProblem returns the problem in err, or one of CodeInternal, which it logs.
 func (c *call) asProblem(err error) *wire.Problem {
 	var p *wire.Problem
-	if errors.As(err, &p) {
+	var lack *auth.Lack
+	switch {
+	case errors.As(err, &p):
 		return p
+	case errors.As(err, &lack):
+		return c.lacks(lack)
 	}
-	c.api.cfg.Logger.Error("a request failed", "request_id", c.id, "route", c.pattern(), "err", err)
+	args := []any{"request_id", c.id, "route", c.pattern(), "err", err}
+	c.api.cfg.Logger.Error("a request failed", append(args, trace.Args(c.r.Context())...)...)
 	return wire.NewProblem(wire.CodeInternal, err.Error())
 }
 
@@ -75,17 +84,25 @@ func (c *call) backendError(err error, undecided wire.Code) error {
 	case "":
 		return fmt.Errorf("run %s: %w", c.pattern(), err)
 	case wire.CodeNoLeader:
-		p := wire.NewProblem(code, fmt.Sprintf("the cluster had no leader for %s", wire.Duration(c.timeout)))
+		p := wire.NewProblem(code, "the cluster had no leader for "+c.tried())
 		p.Hint = "ask again under the same id, at any node; GET /v1/cluster tells which nodes are alive"
 		return p
 	case wire.CodeOutcomeUnknown:
-		p := wire.NewProblem(code, fmt.Sprintf("the operation was handed over, but its outcome did not come within %s", wire.Duration(c.timeout)))
+		p := wire.NewProblem(code, "the operation was handed over, but its outcome is not known: "+err.Error())
+		if errors.Is(err, context.DeadlineExceeded) {
+			p.Detail = "the operation was handed over, but its outcome did not come within " + c.tried()
+		}
 		p.Hint = "ask again with the same id (or Idempotency-Key): it has one effect, and is told the true outcome"
 		return p
 	case wire.CodeShuttingDown:
 		return c.shuttingDown(wire.EffectUnknown)
 	}
-	return wire.NewProblem(code, err.Error())
+	return wire.NewProblem(code, strings.TrimPrefix(err.Error(), "cluster: "))
+}
+
+// tried tells the caller's timeout, for people.
+func (c *call) tried() string {
+	return wire.Duration(c.timeout.Round(time.Millisecond)).String()
 }
 
 // shuttingDown sends the caller to another node.
@@ -132,6 +149,16 @@ func refusalCode(code command.Code) wire.Code {
 		return wire.CodeTooOld
 	case command.CodeNotInForce:
 		return wire.CodeNotInForce
+	case command.CodeTokenNotFound:
+		return wire.CodeTokenNotFound
+	case command.CodeTokenExists:
+		return wire.CodeTokenExists
+	case command.CodePolicyNotFound:
+		return wire.CodePolicyNotFound
+	case command.CodePolicyInUse:
+		return wire.CodePolicyInUse
+	case command.CodeBootstrapped:
+		return wire.CodeBootstrapped
 	}
 	return wire.CodeInternal
 }
@@ -141,10 +168,11 @@ func (c *call) refusal(p *command.Problem) *wire.Problem {
 	var similar []string
 	if p.Code == command.CodeLimitNotFound {
 		c.glance(func(s *limit.State) { similar = s.Similar(p.Limit) })
+		similar = slices.DeleteFunc(similar, func(name string) bool { return !c.caller.May(command.VerbRead, name) })
 	}
 	w := wire.NewProblem(refusalCode(p.Code), p.Error())
 	w.Hint = hint(p, similar)
-	w.Replayed = p.Replayed
+	w.Replayed, w.Similar = p.Replayed, similar
 	return w
 }
 
@@ -182,6 +210,24 @@ func hint(p *command.Problem, similar []string) string {
 		return "ask again under the same id"
 	case command.CodeNotInForce:
 		return "bring all nodes to the same version of limitd"
+	}
+	return aclHint(p)
+}
+
+// aclHint is hint for refusals about tokens and policies.
+func aclHint(p *command.Problem) string {
+	switch p.Code {
+	case command.CodeTokenNotFound:
+		return "limitd acl token list shows them"
+	case command.CodeTokenExists:
+		return "limitd acl token rotate gives it another secret; delete removes it"
+	case command.CodePolicyNotFound:
+		return "limitd acl policy list shows them"
+	case command.CodePolicyInUse:
+		return "delete the token first; limitd acl token list shows who has it"
+	case command.CodeBootstrapped:
+		return "its secret was told that once. Who has lost it runs limitd acl bootstrap --reset DIR on the machine of a node, " +
+			"where DIR is that node's data folder"
 	}
 	return ""
 }

@@ -36,6 +36,9 @@ func (c *call) cancel() error {
 // perform runs an operation that is harmless to repeat, and so has no id, and
 // answers with its outcome.
 func (c *call) perform(op command.Op) error {
+	if err := c.mayReach(command.VerbAcquire, op); err != nil {
+		return err
+	}
 	answer, err := c.run("", op)
 	if err != nil {
 		return err

@@ -1,15 +1,12 @@
 package httpapi
 
 import (
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"math/big"
-	"strconv"
 	"time"
 
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/decay"
 	"github.com/limitd/limitd/transport/wire"
 )
 
@@ -29,7 +26,7 @@ func grantedLimits(list []command.GrantedLimit) []wire.GrantedLimit {
 	out := make([]wire.GrantedLimit, len(list))
 	for i, l := range list {
 		out[i] = wire.GrantedLimit{
-			ID: uuidText(l.UUID), Name: l.Name, Slots: l.Slots, Mode: modeName(l.Mode),
+			ID: wire.UUID(l.UUID), Name: l.Name, Slots: l.Slots, Mode: modeName(l.Mode),
 			Counted: l.Counted, WouldDeny: l.WouldDeny, Ordinals: l.Ordinals,
 		}
 	}
@@ -130,8 +127,8 @@ func pairMap(list []command.Pair) map[string]string {
 func limitBody(l command.Limit) wire.Limit {
 	s := l.Settings
 	return wire.Limit{
-		ID: uuidText(l.UUID), Name: l.Name, Slots: s.Slots, Active: s.Active,
-		Rate: rateText(s.Rate), Decay: decimal(s.Rate), Enforcement: enforcement(s.Shadow),
+		ID: wire.UUID(l.UUID), Name: l.Name, Slots: s.Slots, Active: s.Active,
+		Rate: rateText(s.Rate), Decay: decay.Number(s.Rate), Enforcement: enforcement(s.Shadow),
 		Numbered: s.Numbered, Grace: wire.Duration(s.Grace), Description: s.Description,
 		Labels: pairMap(s.Labels), Implicit: l.Implicit, Revision: l.Revision,
 		CreatedAt: wallTime(l.CreatedWall), UpdatedAt: wallTime(l.UpdatedWall),
@@ -164,25 +161,17 @@ func rateText(r command.Rate) string {
 	return r.Text
 }
 
-// perSecond returns the double nearest to a rate in slots per second.
-func perSecond(r command.Rate) float64 {
-	if r.IsZero() {
-		return 0
-	}
-	exact := new(big.Rat).SetFrac(new(big.Int).SetUint64(r.Num), new(big.Int).SetUint64(r.Den))
-	f, _ := exact.Mul(exact, big.NewRat(1e9, 1)).Float64()
-	return f
-}
-
-// decimal returns a rate in slots per second: the shortest decimal that is
-// nearest to it among the doubles, so that every JSON library keeps it as it is.
-func decimal(r command.Rate) json.Number {
-	return json.Number(strconv.FormatFloat(perSecond(r), 'f', -1, 64))
-}
-
 // known renders a span of ns that is negative where nothing can be said.
 func known(ns int64) *wire.Duration {
 	if ns < 0 {
+		return nil
+	}
+	return wire.Duration(ns).Ptr()
+}
+
+// positive renders a span of ns that is 0 where there is none.
+func positive(ns int64) *wire.Duration {
+	if ns == 0 {
 		return nil
 	}
 	return wire.Duration(ns).Ptr()
@@ -196,20 +185,4 @@ func notNil[T any](list []T) []T {
 		return []T{}
 	}
 	return list
-}
-
-// uuidText writes a UUID; "" for none.
-func uuidText(u [16]byte) string {
-	if u == ([16]byte{}) {
-		return ""
-	}
-	var b [36]byte
-	hex.Encode(b[:8], u[:4])
-	for _, part := range [...][2]int{{9, 4}, {14, 6}, {19, 8}} {
-		b[part[0]-1] = '-'
-		hex.Encode(b[part[0]:], u[part[1]:part[1]+2])
-	}
-	b[23] = '-'
-	hex.Encode(b[24:], u[10:])
-	return string(b[:])
 }

@@ -45,8 +45,8 @@ func TestEveryFaultIsNamed(t *testing.T) {
 	if p.Detail != got[0]+" (and 14 more, see errors)" {
 		t.Errorf("detail %q", p.Detail)
 	}
-	if len(c.w.ops) != 0 {
-		t.Errorf("something ran: %v", c.w.ops)
+	if len(c.w.Ops) != 0 {
+		t.Errorf("something ran: %v", c.w.Ops)
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/limitd/limitd/transport/wire"
@@ -117,3 +119,59 @@ func TestShutdownEndsWaits(t *testing.T) {
 		t.Errorf("protocols %v", seen)
 	}
 }
+
+// A body that stops coming is answered, and its connection closed, when its
+// time is over.
+func TestABodyThatStalls(t *testing.T) {
+	for _, tt := range []struct{ request, typ, status string }{
+		{"POST /v1/acquire", wire.TypeJSON, "400"},
+		{"PUT /v1/snapshot", wire.TypeSnapshot, "400"},
+		{"POST /v1/acquire", "text/plain", "415"},
+		{"POST /v1/nowhere", wire.TypeJSON, "404"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			caller, conn := net.Pipe()
+			server := newWorld(t).api.HTTPServer()
+			listener := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
+			listener.conn <- conn
+			served := make(chan error, 1)
+			go func() { served <- server.Serve(listener) }()
+			_, err := io.WriteString(caller, tt.request+" HTTP/1.1\r\nHost: x\r\nContent-Type: "+tt.typ+"\r\nContent-Length: 100\r\n\r\n{")
+			if err != nil {
+				t.Fatal(err)
+			}
+			begun := time.Now()
+			answer, err := io.ReadAll(caller)
+			if took := time.Since(begun); err != nil || took != 30*time.Second || !strings.HasPrefix(string(answer), "HTTP/1.1 "+tt.status) {
+				t.Errorf("%s: after %v: %v, %s", tt.request, took, err, answer)
+			}
+			if err := server.Close(); err != nil {
+				t.Error(err)
+			}
+			<-served
+		})
+	}
+}
+
+// oneConn is a listener of one connection.
+type oneConn struct {
+	conn   chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conn:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *oneConn) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }

@@ -26,7 +26,8 @@ func (c *call) patchSettings() error {
 	if err != nil {
 		return err
 	}
-	result, err := c.write(&command.UpdateSettings{Set: changes})
+	// Heeded where no more can be remembered, for this raises that bound.
+	result, err := c.writeUnder(c.idIfKeyed(), &command.UpdateSettings{Set: changes})
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func TestTimeout(t *testing.T) {
 	loadContract(t)
 	synctest.Test(t, func(t *testing.T) {
 		c := newCaller(t)
-		c.w.stuck = true
+		c.w.Stuck = true
 		got := took(func() {
 			p := c.post("/v1/release", `{"id":"a"}`, "Limitd-Timeout: 3s").must(504).refuses(wire.CodeOutcomeUnknown)
 			if !strings.Contains(p.Detail, "3s") {
@@ -137,19 +137,19 @@ func TestKeysOfWrites(t *testing.T) {
 			c.do("PUT", "/v1/limits/"+name, `{"slots":1}`, "Idempotency-Key: k").must(201)
 			c.do("DELETE", "/v1/limits/"+name, "", "Idempotency-Key: k").must(204)
 		}
-		for _, op := range c.w.ops {
+		for _, op := range c.w.Ops {
 			ids[op.ID] = true
 			if !strings.HasPrefix(op.ID, "k/") || len(op.ID) != 34 || wire.CheckID(op.ID) == "" {
 				t.Errorf("id %q", op.ID)
 			}
 		}
-		c.w.ops = nil
+		c.w.Ops = nil
 		c.do("PUT", "/v1/limits/a", `{"slots":1}`).must(201)
-		if id := c.w.ops[0].ID; !strings.HasPrefix(id, "n/") || len(id) != 28 {
+		if id := c.w.Ops[0].ID; !strings.HasPrefix(id, "n/") || len(id) != 28 {
 			t.Errorf("id %q", id)
 		}
 		c.post("/v1/release", `{"id":"x"}`, "Idempotency-Key: k").must(200)
-		if op := c.w.ops[1]; op.ID != "" || op.Op.Kind() != command.KindRelease {
+		if op := c.w.Ops[1]; op.ID != "" || op.Op.Kind() != command.KindRelease {
 			t.Errorf("%+v", op)
 		}
 	}

@@ -1,12 +1,11 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/transport/httpapi"
+	"github.com/limitd/limitd/transport/solo"
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -26,38 +26,29 @@ var (
 	errNoNode   = errors.New("no such node")
 )
 
-// world is a cluster of one without a log: the real state under a clock that
-// the test moves.
+// world is the API of a cluster of one.
 type world struct {
-	t   testing.TB
+	*solo.Node
 	api *httpapi.API
-
-	mu    sync.Mutex
-	state *limit.State
-	index uint64
-	now   int64
-	ends  map[string][]chan fsm.Answer // open calls by id
-	ops   []command.Command            // all that ran
-	fail  func(command.Command) error  // before it runs
-	after func(command.Command) error  // after it ran
-	stuck bool                         // nothing comes of anything
 
 	clusterErr error
 	notReady   []string
+	stuck      bool // there is no leader, and none comes
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldWith(t, func(*world, *httpapi.Config) {}) }
+
+// newWorldWith is newWorld with the last word on its configuration.
+func newWorldWith(t testing.TB, change func(*world, *httpapi.Config)) *world {
 	t.Helper()
-	w := &world{t: t, state: limit.New(), now: 1e9, ends: map[string][]chan fsm.Answer{}}
-	w.mu.Lock()
-	w.apply(command.Command{Op: &command.Genesis{ClusterID: [16]byte{1}, Settings: command.DefaultSettings(), Rules: 1}})
-	w.mu.Unlock()
-	w.ops = nil
-	api, err := httpapi.New(httpapi.Config{
+	w := &world{Node: solo.New(t)}
+	cfg := httpapi.Config{
 		Node: "n1", Version: "0.1.0", Backend: w, Cluster: w, Snapshots: w,
 		Ready: func() []string { return w.notReady }, Classify: classify,
 		Registry: prometheus.NewRegistry(), Logger: hclog.New(&hclog.LoggerOptions{Output: logTo{t}}),
-	})
+	}
+	change(w, &cfg)
+	api, err := httpapi.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,114 +70,35 @@ func classify(err error) wire.Code {
 	return ""
 }
 
-// apply runs one record; w.mu is held.
-func (w *world) apply(c command.Command) fsm.Answer {
-	for {
-		w.index++
-		c.Stamp, c.Term, c.Wall = w.now, 1, 1_700_000_000e9+w.now
-		record, err := command.Decode(command.Encode(c))
-		if err != nil {
-			w.t.Errorf("the record does not survive its encoding: %v", err)
-		}
-		applied := w.state.Apply(w.index, 1, record)
-		at := w.state.Time()
-		for _, o := range applied.Outcomes {
-			for _, ch := range w.ends[o.ID] {
-				ch <- fsm.Answer{Result: o.Result, Index: w.index, Time: at}
-			}
-			delete(w.ends, o.ID)
-		}
-		if _, again := applied.Result.(*command.NotRun); !again {
-			return fsm.Answer{Result: applied.Result, Index: w.index, Time: at}
-		}
-	}
-}
-
-// advance moves the clock.
-func (w *world) advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now += int64(d)
-	w.apply(command.Command{Op: &command.Tick{}})
-}
-
+// Run runs a command, once there is a leader.
 func (w *world) Run(ctx context.Context, c command.Command, hold time.Duration) (fsm.Answer, error) {
-	if w.stuck {
-		<-ctx.Done()
-		return fsm.Answer{}, ctx.Err()
+	if err := w.leader(ctx); err != nil {
+		return fsm.Answer{}, err
 	}
-	answer, end, err := w.propose(ctx, c, hold)
-	if end == nil {
-		return answer, err
-	}
-	timer := time.NewTimer(hold)
-	defer timer.Stop()
-	select {
-	case answer := <-end:
-		return answer, nil
-	case <-timer.C:
-		return answer, nil
-	case <-ctx.Done():
-		return fsm.Answer{}, fmt.Errorf("wait: %w", ctx.Err())
-	}
+	return w.Node.Run(ctx, c, hold)
 }
 
-func (w *world) propose(ctx context.Context, c command.Command, hold time.Duration) (fsm.Answer, chan fsm.Answer, error) {
-	if err := ctx.Err(); err != nil {
-		return fsm.Answer{}, nil, err
+// leader waits for one.
+func (w *world) leader(ctx context.Context) error {
+	if !w.stuck {
+		return nil
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.fail != nil {
-		if err := w.fail(c); err != nil {
-			return fsm.Answer{}, nil, err
-		}
-	}
-	c.Accepted = w.now
-	w.ops = append(w.ops, c)
-	answer := w.apply(c)
-	if w.after != nil {
-		if err := w.after(c); err != nil {
-			return fsm.Answer{}, nil, err
-		}
-	}
-	if _, waits := answer.Result.(*command.Waiting); !waits || hold == 0 {
-		return answer, nil, nil
-	}
-	end := make(chan fsm.Answer, 1)
-	w.ends[c.ID] = append(w.ends[c.ID], end)
-	return answer, end, nil
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 func (w *world) Read(ctx context.Context, stale bool, read func(*limit.State)) (httpapi.Position, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if !stale {
-		if w.fail != nil {
-			if err := w.fail(command.Command{Op: &command.Read{}}); err != nil {
-				return httpapi.Position{}, err
-			}
+		if err := w.leader(ctx); err != nil {
+			return httpapi.Position{}, err
 		}
-		w.apply(command.Command{Op: &command.Read{}})
 	}
-	read(w.state)
-	return httpapi.Position{Index: w.state.Index(), Time: w.state.Time(), Age: 250 * time.Millisecond}, nil
-}
-
-// waiting waits until n calls are open for the id.
-func (w *world) waiting(id string, n int) {
-	w.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for time.Now().Before(deadline) {
-		w.mu.Lock()
-		have := len(w.ends[id])
-		w.mu.Unlock()
-		if have == n {
-			return
-		}
-		<-time.After(time.Millisecond)
-	}
-	w.t.Fatalf("no %d calls wait for %q", n, id)
+	at := httpapi.Position{Age: 250 * time.Millisecond}
+	err := w.Node.Read(stale, func(s *limit.State) {
+		read(s)
+		at.Index, at.Time = s.Index(), s.Time()
+	})
+	return at, err
 }
 
 func (w *world) Status(context.Context) (wire.Cluster, error) {
@@ -197,12 +109,12 @@ func (w *world) Status(context.Context) (wire.Cluster, error) {
 }
 
 func (w *world) Digests(_ context.Context, index uint64) (map[string]string, []string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if index != w.index {
+	var at uint64
+	var sum [32]byte
+	w.View(func(s *limit.State) { at, sum = s.Index(), s.Snapshot().Digest() })
+	if index != at {
 		return nil, []string{"n1"}, w.clusterErr
 	}
-	sum := w.state.Snapshot().Digest()
 	return map[string]string{"n1": hex.EncodeToString(sum[:])}, nil, w.clusterErr
 }
 
@@ -215,24 +127,42 @@ func (w *world) Transfer(_ context.Context, to string) error {
 func (w *world) Leave(context.Context) error          { return w.clusterErr }
 func (w *world) Remove(context.Context, string) error { return w.clusterErr }
 
-func (w *world) Save(_ context.Context, out io.Writer) error {
-	w.mu.Lock()
-	s := w.state.Snapshot()
-	w.mu.Unlock()
+func (w *world) SetRole(_ context.Context, name, _ string) error {
+	if name == "nowhere" {
+		return errNoNode
+	}
+	return w.clusterErr
+}
+
+func (w *world) Autopilot(context.Context) (wire.Autopilot, error) {
+	return wire.Autopilot{
+		Healthy: true, Voters: 1,
+		Nodes: []wire.NodeHealth{{ID: "1", Name: "n1", Peer: "127.0.0.1:7481", Role: wire.RoleVoter, Leader: true, Healthy: true}},
+	}, w.clusterErr
+}
+
+func (w *world) Save(ctx context.Context, out io.Writer) error {
+	if err := w.leader(ctx); err != nil {
+		return err
+	}
+	var frozen *limit.Snapshot
+	w.View(func(s *limit.State) { frozen = s.Snapshot() })
 	if w.clusterErr != nil {
 		return w.clusterErr
 	}
-	return s.Write(out)
+	return frozen.Write(out)
 }
 
-func (w *world) Restore(_ context.Context, in io.Reader) error {
-	s, err := limit.Restore(in)
+func (w *world) Restore(_ context.Context, in io.Reader, longestTTL time.Duration) error {
+	var moved bytes.Buffer
+	if _, err := limit.Rewrite(in, &moved, limit.Restoration{LongestTTL: int64(longestTTL)}); err != nil {
+		return err
+	}
+	s, err := limit.Restore(&moved)
 	if err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.state = s
+	w.Node.Restore(s)
 	return nil
 }
 

@@ -1,9 +1,12 @@
 package peer
 
 import (
+	"errors"
+	"io"
 	"net"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -28,9 +31,17 @@ func (p *Port) answer(c net.Conn) {
 // stream was refused or never began.
 func (p *Port) exchange(c net.Conn) (*stream, *Streams) {
 	_ = c.SetDeadline(time.Now().Add(p.cfg.HelloTimeout))
-	theirs, err := readHello(c)
+	c, err := p.secured(c)
 	if err != nil {
-		p.cfg.Logger.Debug("a connection ended before its hello", "remote", c.RemoteAddr(), "err", err)
+		p.refused.noteUnknown(c.RemoteAddr(), err)
+		return nil, nil
+	}
+	theirs, err := readHello(c)
+	if errors.Is(err, ErrNeedsTLS) {
+		p.answerPlain(c)
+	}
+	if err != nil {
+		p.refused.noteUnknown(c.RemoteAddr(), err)
 		return nil, nil
 	}
 	own := p.cfg.ClusterID()
@@ -118,6 +129,7 @@ type refusals struct {
 	logged map[refusal]time.Time // guarded by mu
 }
 
+// refusal is of a node; where nobody has said which, of a host, without a verdict.
 type refusal struct {
 	node    string
 	verdict verdict
@@ -137,6 +149,24 @@ func (r *refusals) note(remote net.Addr, theirs hello, own [16]byte, v verdict) 
 	}
 	r.logger.Log(level, "refused a stream of another node", "reason", v.err(), "node", theirs.node, "remote", remote,
 		"their_cluster", clusterText(theirs.cluster), "own_cluster", clusterText(own), "their_version", theirs.version)
+}
+
+// noteUnknown notes a connection that ended before its hello. One that just
+// ended, or said nothing, is nothing to worry about.
+func (r *refusals) noteUnknown(remote net.Addr, err error) {
+	var timeout net.Error
+	silent := errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.As(err, &timeout) && timeout.Timeout()
+	if silent || errors.Is(err, ErrNoHello) {
+		r.logger.Debug("a connection ended before its hello", "remote", remote, "err", err)
+		return
+	}
+	host, _, splitErr := net.SplitHostPort(remote.String())
+	if splitErr != nil {
+		host = remote.String()
+	}
+	if r.due(refusal{node: host}, time.Now()) {
+		r.logger.Warn("refused a connection of somebody who has not shown to be a node", "remote", remote, "reason", err)
+	}
 }
 
 // due tells whether key was not logged within the last minute.

@@ -48,6 +48,7 @@ const (
 	verdictOtherVersion verdict = 2
 	verdictFull         verdict = 3
 	verdictNotServed    verdict = 4 // this kind of stream is closed on that node
+	verdictNeedsTLS     verdict = 5 // sent in plain text, to a node that spoke so
 )
 
 var (
@@ -59,6 +60,10 @@ var (
 	ErrFull = errors.New("peer: the other node has too many streams open")
 	// ErrNotServed says that the other node does not take streams of this kind (any more).
 	ErrNotServed = errors.New("peer: the other node does not take this kind of stream now")
+	// ErrNeedsTLS says that the other node speaks TLS only, and this one does not.
+	ErrNeedsTLS = errors.New("peer: the other node speaks TLS only; give this node's configuration its tls block, too")
+	// ErrNoTLS says that this node speaks TLS only, and the other one does not.
+	ErrNoTLS = errors.New("peer: the other node does not speak TLS; give its configuration the tls block, too")
 	// ErrNoHello says that what answered does not speak limitd's protocol between nodes.
 	ErrNoHello = errors.New("peer: no limitd node-to-node port")
 )
@@ -76,6 +81,8 @@ func (v verdict) err() error {
 		return ErrFull
 	case verdictNotServed:
 		return ErrNotServed
+	case verdictNeedsTLS:
+		return ErrNeedsTLS
 	}
 	return fmt.Errorf("%w: verdict %d", ErrNoHello, byte(v))
 }
@@ -100,6 +107,9 @@ func readHello(c net.Conn) (hello, error) {
 	var head [headSize]byte
 	if _, err := io.ReadFull(c, head[:]); err != nil {
 		return hello{}, fmt.Errorf("read a hello: %w", err)
+	}
+	if head[0] == recordHandshake {
+		return hello{}, ErrNeedsTLS
 	}
 	h := hello{first: head[0], version: head[1], cluster: [16]byte(head[2:18])}
 	n := int(head[18])

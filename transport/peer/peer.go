@@ -18,6 +18,8 @@
 //     that the other side did not show.
 //   - A slow or silent stranger holds nobody up: hellos have a deadline, are
 //     answered beside each other, and the oldest one gives way past a bound.
+//   - With a Guard, nothing of a stream is read before the other end has shown
+//     that it is a node, and streams whose proof no longer counts can be ended.
 //   - The number of open streams is bounded.
 //   - Close ends all streams and returns when no goroutine is left.
 //
@@ -58,6 +60,9 @@ type Config struct {
 	ClusterID func() [16]byte
 	// Dial opens a connection to another node's Advertise address. Default: TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Guard makes every stream one of TLS, between nodes that have shown who they
+	// are. Default: streams are plain, and believe whoever can reach the port.
+	Guard Guard
 	// Logger hears of refused streams. Default: none.
 	Logger hclog.Logger
 	// HelloTimeout bounds the exchange of hellos. Default 3 s. Too short, and a
@@ -159,7 +164,7 @@ func (p *Port) Close() error {
 	p.forward.shut()
 	err := p.cfg.Listener.Close()
 	for _, c := range open {
-		_ = c.Close()
+		_ = cut(c)
 	}
 	p.wait.Wait()
 	if errors.Is(err, net.ErrClosed) {

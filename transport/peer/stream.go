@@ -77,8 +77,13 @@ func (s *Streams) DialContext(ctx context.Context, address string) (net.Conn, er
 // greet sends the hello on c and judges the answer.
 func (s *Streams) greet(ctx context.Context, c net.Conn) (*stream, error) {
 	// The end of ctx, early or late, cuts the exchange short.
-	unhook := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	raw := c
+	unhook := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	defer unhook()
+	c, err := s.port.trusted(c)
+	if err != nil {
+		return nil, err
+	}
 	own := s.port.cfg.ClusterID()
 	mine := hello{first: byte(s.kind), version: version, cluster: own, node: s.port.cfg.NodeID}
 	if _, err := c.Write(mine.bytes()); err != nil {

@@ -38,8 +38,8 @@ type AcquireRequest struct {
 // Entry is one limit of an acquire.
 type Entry struct {
 	Name  string `json:"name"`
-	Slots int64  `json:"slots,omitempty"` // 0: 1
-	Mode  string `json:"mode,omitempty"`  // "": that of the acquire
+	Slots int64  `json:"slots"`          // at least 1; a body that leaves it out means 1
+	Mode  string `json:"mode,omitempty"` // "": that of the acquire
 }
 
 // Owner says who asks, for people to read.
@@ -89,6 +89,7 @@ type Waiting struct {
 	Position      int64     `json:"position"` // from 1
 	BlockedBy     []Blocker `json:"blocked_by"`
 	EstimatedWait *Duration `json:"estimated_wait,omitempty"` // absent where nothing can be said
+	Quarantine    *Duration `json:"quarantine,omitempty"`     // how long limits without decay grant nothing after a restore; absent: they do
 }
 
 // Blocker is a limit that stands in an acquire's way.

@@ -39,6 +39,9 @@ func (w *Waiting) AppendJSON(b []byte) []byte {
 	if w.EstimatedWait != nil {
 		b = append(w.EstimatedWait.Append(append(b, `,"estimated_wait":"`...)), '"')
 	}
+	if w.Quarantine != nil {
+		b = append(w.Quarantine.Append(append(b, `,"quarantine":"`...)), '"')
+	}
 	return append(b, '}')
 }
 

@@ -20,6 +20,8 @@ type Cluster struct {
 	Time      string `json:"time"` // cluster time, ns, decimal
 	Rules     uint64 `json:"rules"`
 	Nodes     []Node `json:"nodes"`
+
+	Quarantine *Duration `json:"quarantine,omitempty"` // how long limits without decay grant nothing after a restore; absent: they do
 }
 
 // Node is a member of the cluster.
@@ -34,6 +36,54 @@ type Node struct {
 	Version      string    `json:"version"`
 	AppliedIndex uint64    `json:"applied_index"`
 	LastContact  *Duration `json:"last_contact,omitempty"` // with the leader; absent where not known
+}
+
+// Autopilot is the 200 of GET /v1/cluster/autopilot: how the leader sees the
+// members, and what it does about them by itself.
+type Autopilot struct {
+	Settings         AutopilotSettings `json:"settings"` // of the node that leads
+	Healthy          bool              `json:"healthy"`  // all members are
+	Voters           int               `json:"voters"`
+	FailureTolerance int               `json:"failure_tolerance"` // voters that may be lost before nothing can be agreed to
+	Nodes            []NodeHealth      `json:"nodes"`
+	Outside          []Outsider        `json:"outside"` // nodes that are known and no members
+}
+
+// AutopilotSettings are the settings of the block autopilot.
+type AutopilotSettings struct {
+	CleanupDeadServers             bool     `json:"cleanup_dead_servers"`
+	DeadServerLastContactThreshold Duration `json:"dead_server_last_contact_threshold"`
+	LastContactThreshold           Duration `json:"last_contact_threshold"`
+	MinQuorum                      int      `json:"min_quorum"`
+	ServerStabilizationTime        Duration `json:"server_stabilization_time"`
+}
+
+// NodeHealth is how the leader sees a member.
+type NodeHealth struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"` // "": it has been gone since the leader started
+	Peer      string   `json:"peer"`
+	Role      string   `json:"role"`
+	Leader    bool     `json:"leader"`
+	Healthy   bool     `json:"healthy"`
+	Reason    string   `json:"reason,omitempty"` // it is not healthy
+	StableFor Duration `json:"stable_for"`       // for how long it has been healthy
+	SilentFor Duration `json:"silent_for"`       // since its last answer
+	Behind    uint64   `json:"behind"`           // entries of the log
+	Plan      string   `json:"plan,omitempty"`   // what is going to be done about it
+}
+
+// Outsider is a node that gossip knows and that is no member.
+type Outsider struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Peer   string `json:"peer"`
+	Reason string `json:"reason"` // it is not taken in; "": it is about to be
+}
+
+// RoleRequest is the body of PATCH /v1/cluster/nodes/{name}.
+type RoleRequest struct {
+	Role string `json:"role"`
 }
 
 // Verification is the 200 of POST /v1/cluster/verify: the digests of all nodes

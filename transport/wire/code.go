@@ -17,12 +17,18 @@ const (
 	CodeLeaseNotFound        Code = "lease_not_found"
 	CodeAcquireNotFound      Code = "acquire_not_found"
 	CodeNodeNotFound         Code = "node_not_found"
+	CodeTokenNotFound        Code = "token_not_found"
+	CodePolicyNotFound       Code = "policy_not_found"
 	CodeRouteNotFound        Code = "route_not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
 	CodeLimitExists          Code = "limit_exists"
 	CodeIDReused             Code = "id_reused"
 	CodeTooMany              Code = "too_many"
 	CodeMembershipRefused    Code = "membership_refused"
+	CodeTokenExists          Code = "token_exists"
+	CodePolicyInUse          Code = "policy_in_use"
+	CodeBootstrapped         Code = "already_bootstrapped"
+	CodeACLDisabled          Code = "acl_disabled"
 	CodeLeaseEnded           Code = "lease_ended"
 	CodeLimitDeleted         Code = "limit_deleted"
 	CodeCancelled            Code = "cancelled"
@@ -78,7 +84,7 @@ func Codes() []CodeInfo {
 
 // table is the only place where a code meets its HTTP status. (An array stays
 // off the heap, and cannot be changed.)
-func table() [32]CodeInfo {
+func table() [38]CodeInfo {
 	return [...]CodeInfo{
 		{CodeInvalidRequest, http.StatusBadRequest, "Invalid request", EffectNone, RetryNever, 0},
 		{CodeUnauthenticated, http.StatusUnauthorized, "Not authenticated", EffectNone, RetryNever, 0},
@@ -88,12 +94,18 @@ func table() [32]CodeInfo {
 		{CodeLeaseNotFound, http.StatusNotFound, "Lease not found", EffectNone, RetryNever, 0},
 		{CodeAcquireNotFound, http.StatusNotFound, "Acquire not found", EffectNone, RetryNever, 0},
 		{CodeNodeNotFound, http.StatusNotFound, "Node not found", EffectNone, RetryNever, 0},
+		{CodeTokenNotFound, http.StatusNotFound, "Token not found", EffectNone, RetryNever, 0},
+		{CodePolicyNotFound, http.StatusNotFound, "Policy not found", EffectNone, RetryNever, 0},
 		{CodeRouteNotFound, http.StatusNotFound, "Route not found", EffectNone, RetryNever, 0},
 		{CodeMethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed", EffectNone, RetryNever, 0},
 		{CodeLimitExists, http.StatusConflict, "Limit exists", EffectNone, RetryNever, 0},
 		{CodeIDReused, http.StatusConflict, "Id used for other content", EffectNone, RetryNever, 0},
 		{CodeTooMany, http.StatusConflict, "Too many", EffectNone, RetryNewID, 0},
 		{CodeMembershipRefused, http.StatusConflict, "Change of membership refused", EffectNone, RetryNever, 0},
+		{CodeTokenExists, http.StatusConflict, "Token exists", EffectNone, RetryNever, 0},
+		{CodePolicyInUse, http.StatusConflict, "Policy in use", EffectNone, RetryNever, 0},
+		{CodeBootstrapped, http.StatusConflict, "Bootstrapped already", EffectNone, RetryNever, 0},
+		{CodeACLDisabled, http.StatusConflict, "ACL is not enabled", EffectNone, RetryNever, 0},
 		{CodeLeaseEnded, http.StatusGone, "Lease ended", EffectNone, RetryNewID, 0},
 		{CodeLimitDeleted, http.StatusGone, "Limit deleted", EffectNone, RetryNever, 0},
 		{CodeCancelled, http.StatusGone, "Cancelled", EffectNone, RetryNewID, 0},

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -19,7 +21,8 @@ type Problem struct {
 	Hint      string       `json:"hint,omitempty"` // how to mend it
 	Effect    Effect       `json:"effect"`
 	RequestID string       `json:"request_id"`
-	Errors    []FieldError `json:"errors,omitempty"` // all that is wrong with the request
+	Errors    []FieldError `json:"errors,omitempty"`  // all that is wrong with the request
+	Similar   []string     `json:"similar,omitempty"` // of CodeLimitNotFound: names that are near, nearest first
 
 	// Of an acquire that got no slots.
 	Granted    *bool     `json:"granted,omitempty"` // false
@@ -27,6 +30,7 @@ type Problem struct {
 	RetryAfter *Duration `json:"retry_after,omitempty"`
 	Position   int64     `json:"position,omitempty"` // in the queue, from 1
 	BlockedBy  []Blocker `json:"blocked_by,omitempty"`
+	Quarantine *Duration `json:"quarantine,omitempty"` // how long limits without decay grant nothing after a restore; absent: they do
 	Replayed   bool      `json:"replayed,omitempty"`
 }
 
@@ -60,3 +64,9 @@ func (p *Problem) Error() string {
 
 // Unwrap returns the code, so that errors.Is(err, wire.CodeDenied) works.
 func (p *Problem) Unwrap() error { return p.Code }
+
+// SpeaksTLS tells whether an answer to a request by http says that the server
+// wants https: Go's servers say so in this sentence, before anything else is read.
+func SpeaksTLS(status int, body []byte) bool {
+	return status == http.StatusBadRequest && bytes.HasPrefix(body, []byte("Client sent an HTTP request to an HTTPS server."))
+}

@@ -58,6 +58,7 @@ type ExplainRequest struct {
 type Explanation struct {
 	WouldGrant    bool             `json:"would_grant"`
 	EstimatedWait *Duration        `json:"estimated_wait,omitempty"` // absent where nothing can be said
+	Quarantine    *Duration        `json:"quarantine,omitempty"`     // how long limits without decay grant nothing after a restore; absent: they do
 	Limits        []ExplainedLimit `json:"limits"`
 	Problem       *Problem         `json:"problem,omitempty"` // where it would be refused at once
 }
@@ -71,4 +72,6 @@ type ExplainedLimit struct {
 	Ahead    int64     `json:"ahead"`
 	FreeIn   *Duration `json:"free_in,omitempty"` // absent where nothing can be said
 	Holders  []Holder  `json:"holders"`           // the oldest 10
+
+	Quarantined bool `json:"quarantined,omitempty"` // it grants nothing until the quarantine ends
 }

@@ -105,7 +105,7 @@ func TestAppendJSON(t *testing.T) {
 			Skipped: []string{"p", "q"}, Replayed: true,
 		},
 		&wire.Waiting{BlockedBy: []wire.Blocker{}},
-		&wire.Waiting{State: "waiting", ID: "b", Position: 3, EstimatedWait: wire.Duration(0).Ptr(), BlockedBy: []wire.Blocker{{Name: "x", Slots: 1, Occupied: 2, Ahead: 3}, {}}},
+		&wire.Waiting{State: "waiting", ID: "b", Position: 3, EstimatedWait: wire.Duration(0).Ptr(), Quarantine: wire.Duration(5e9).Ptr(), BlockedBy: []wire.Blocker{{Name: "x", Slots: 1, Occupied: 2, Ahead: 3}, {}}},
 		&wire.Released{}, &wire.Released{Released: true, Replayed: true}, &wire.Released{Reason: "expired"},
 		&wire.Cancelled{}, &wire.Cancelled{Cancelled: true, Replayed: true},
 		&wire.Renewed{Leases: []wire.RenewedLease{}},

@@ -26,6 +26,7 @@ package bench
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math"
@@ -52,10 +53,12 @@ const (
 
 // Options say what is run.
 type Options struct {
-	Mode        Mode
-	Bases       []string // http://host:port of the nodes, at least one
-	Token       string   // to authenticate with; may be empty
-	Connections int      // callers at once; for Waiters how many wait
+	Mode  Mode
+	Bases []string // http://host:port of the nodes, at least one
+	Token string   // to authenticate with; may be empty
+	// TLS is for bases of https. Default: the system's authorities, no certificate.
+	TLS         *tls.Config
+	Connections int // callers at once; for Waiters how many wait
 	// Duration is how long operations are begun; for Waiters how long all of them
 	// may take to stand in the queue.
 	Duration time.Duration
@@ -132,6 +135,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	transport := newTransport(o.Connections)
+	transport.TLSClientConfig = o.TLS
 	defer transport.CloseIdleConnections()
 	return runOver(ctx, transport, o)
 }
@@ -216,7 +220,9 @@ func (r *run) makeLimits(ctx context.Context) error {
 		}, nil)
 		cancel()
 		if err != nil {
-			r.deleteLimits(context.WithoutCancel(ctx))
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+			defer cancel()
+			r.deleteLimits(last)
 			return fmt.Errorf("make the limit %s: %w", l.name, err)
 		}
 	}

@@ -76,6 +76,7 @@ func (n *fakeNode) acquire(w http.ResponseWriter, r *http.Request, now time.Dura
 	}
 	slots := max(1, request.Limits[0].Slots)
 	back := int64(now.Seconds() * float64(n.decay))
+	n.held = max(n.held, back) // what would come back to an empty limit is lost
 	if n.held+slots-back > n.slots && !n.early {
 		n.waiting = 8
 		answer(w, http.StatusAccepted, wire.Waiting{State: wire.StateWaiting})

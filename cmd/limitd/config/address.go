@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,11 +11,11 @@ import (
 // addresses checks the endpoints: readable, reachable for the others, and not
 // open to the world by accident.
 func (k *checker) addresses(c Config) {
-	open := []string{}
+	var open []exposure
 	for _, e := range []struct {
 		block string
 		Endpoint
-	}{{"http", c.HTTP}, {"peer", c.Peer}, {"gossip", c.Gossip}} {
+	}{{"http", c.HTTP}, {"peer", c.Peer}, {"gossip", c.Gossip.Endpoint}} {
 		key := e.block + ".address"
 		host, _, err := splitAddress(e.Address)
 		if err != nil {
@@ -29,14 +30,54 @@ func (k *checker) addresses(c Config) {
 				"%s is %q, which is every address of this machine: say which one the others reach, %s { advertise = \"HOST:PORT\" }.", key, e.Address, e.block)
 		}
 		if !isLoopback(host) {
-			open = append(open, key)
+			open = append(open, c.exposed(e.block)...)
 		}
 	}
 	if len(open) > 0 && !c.AllowInsecure {
-		k.fail(open[0], "Open to the network",
-			"Beyond loopback (%s) nothing encrypts or authenticates what this version of limitd sends and takes. "+
-				"On a network that you trust, write this line at the top of the file: allow_insecure = true", strings.Join(open, ", "))
+		k.open(open)
 	}
+}
+
+// exposure is what a listener beyond loopback lacks.
+type exposure struct {
+	key  string // of the address
+	lack string
+	mend string
+}
+
+const (
+	tlsBlock   = `tls { ca_file = "ca.pem"  cert_file = "NAME.pem"  key_file = "NAME-key.pem" }, whose files come from limitd tls ca create and limitd tls cert create server`
+	gossipLine = `gossip { key_file = "gossip.keys" }, which comes from limitd keygen gossip.keys`
+)
+
+// exposed returns what the listener of a block lacks to be safe beyond loopback.
+func (c Config) exposed(block string) (lacks []exposure) {
+	key := block + ".address"
+	encrypted := c.TLS.Enabled() && (block != "http" || c.TLS.HTTP)
+	switch {
+	case block == "gossip" && c.Gossip.KeyFile == "":
+		return []exposure{{key, "is not encrypted", gossipLine}}
+	case block != "gossip" && !encrypted:
+		lacks = append(lacks, exposure{key, "is not encrypted", tlsBlock})
+	}
+	if block == "http" && !c.ACL.Enabled && (!encrypted || c.TLS.VerifyClient != "required") {
+		lacks = append(lacks, exposure{key, "asks nobody who they are", `acl { enabled = true }, or in the tls block verify_client = "required"`})
+	}
+	return lacks
+}
+
+// open complains about listeners, and names the lines that mend it.
+func (k *checker) open(all []exposure) {
+	var lacks, mends []string
+	for _, e := range all {
+		lacks = append(lacks, e.key+" "+e.lack)
+		if !slices.Contains(mends, e.mend) {
+			mends = append(mends, e.mend)
+		}
+	}
+	k.fail(all[0].key, "Open to the network",
+		"Beyond loopback, %s. Write %s. Or, on a network that you trust, write this line at the top of the file: allow_insecure = true",
+		strings.Join(lacks, ", "), strings.Join(mends, "; and "))
 }
 
 func (k *checker) advertise(block, address string) {

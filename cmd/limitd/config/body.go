@@ -15,12 +15,9 @@ func (l *Loaded) readBody(body hcl.Body, eval *hcl.EvalContext) {
 	l.diags = append(l.diags, diags...)
 	l.readAttributes("", content.Attributes, eval)
 	for _, block := range content.Blocks {
-		switch {
-		case block.Type == "limit":
+		switch block.Type {
+		case "limit":
 			l.readLimit(block, eval)
-		case slices.Contains(laterBlocks(), block.Type):
-			l.fail(&block.DefRange, "Block of a later version",
-				fmt.Sprintf("This version of limitd has no %q block. Remove it: nothing in it would be heeded.", block.Type))
 		default:
 			content, diags := block.Body.Content(schema(block.Type))
 			l.diags = append(l.diags, diags...)
@@ -45,7 +42,7 @@ func schema(block string) *hcl.BodySchema {
 	if block != "" {
 		return s
 	}
-	for _, name := range append(blocks, laterBlocks()...) {
+	for _, name := range blocks {
 		s.Blocks = append(s.Blocks, hcl.BlockHeaderSchema{Type: name})
 	}
 	s.Blocks = append(s.Blocks, hcl.BlockHeaderSchema{Type: "limit", LabelNames: []string{"name"}})

@@ -20,9 +20,12 @@
 package config
 
 import (
+	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/transport/cert"
 )
 
 // Config is all that an operator may say about one node. Default gives the
@@ -34,17 +37,28 @@ type Config struct {
 	DataDir string
 	// Memory keeps everything in memory: lost at exit. Set by `agent -dev` only, no key.
 	Memory bool
-	// AllowInsecure lets the node listen beyond loopback although nothing
-	// encrypts or authenticates there.
+	// AllowInsecure lets the node listen beyond loopback where something is not
+	// encrypted, or callers are not asked who they are.
 	AllowInsecure bool
 
-	Log     Log
-	HTTP    Endpoint // clients
-	Peer    Endpoint // raft and forwarding between the nodes
-	Gossip  Endpoint // who is alive; TCP and UDP
-	Cluster Cluster
-	Raft    Raft
-	Limits  Limits
+	Log  Log
+	HTTP Endpoint // clients
+	// MaxConnections is how many connections of callers may be open at once: one more
+	// gets a 503. An open one costs some 25 KiB, one that waits or asks some 50 KiB.
+	MaxConnections int64
+	ACL            ACL
+	Audit          Audit
+	Prefect        Prefect
+	Peer           Endpoint // raft and forwarding between the nodes
+	Gossip         Gossip   // who is alive; TCP and UDP
+	TLS            TLS
+	Cluster        Cluster
+	Raft           Raft
+	// Autopilot counts while this node leads.
+	Autopilot Autopilot
+	Ops       Ops
+	Snapshot  Snapshot
+	Limits    Limits
 	// Limit are limits made at start where they are missing, never overwritten.
 	Limit []Limit
 }
@@ -61,9 +75,90 @@ type Endpoint struct {
 	Advertise string // what others are told; empty: Address as it was bound
 }
 
+// Gossip is where the node gossips, and by which keys.
+type Gossip struct {
+	Endpoint
+	// KeyFile holds the keys that encrypt gossip, one a line; empty: it is plain.
+	// It is a file because flags and variables can be seen by others.
+	KeyFile string
+}
+
+// TLS says by which certificates the node is believed, and whom it believes. The
+// three files come together; without them nothing is encrypted.
+type TLS struct {
+	CAFile   string // the authorities of the nodes' and the clients' certificates
+	CertFile string // the node's certificate
+	KeyFile  string // its private key
+	// HTTP serves clients by https alone; false, they are served by http, as
+	// where a proxy on the same machine speaks https for the node.
+	HTTP bool
+	// VerifyClient says what clients have to show: off, nothing; optional, a
+	// certificate of the authorities, if any; required, such a certificate.
+	VerifyClient string
+	// ServerName is what every node's certificate has to bear, and no other.
+	ServerName string
+}
+
+// Enabled tells whether the nodes speak TLS with each other.
+func (t TLS) Enabled() bool { return t.CertFile != "" }
+
+// Scheme is the one by which clients are served, http or https.
+func (t TLS) Scheme() string {
+	if t.Enabled() && t.HTTP {
+		return "https"
+	}
+	return "http"
+}
+
+// ACL says whether the node asks its clients for tokens. The tokens themselves are
+// replicated.
+type ACL struct {
+	// Enabled asks every client for a token. The same on all nodes: one that does
+	// not ask is a way around the others.
+	Enabled bool
+	// Anonymous is the policy of clients without a token; empty: they may do nothing.
+	Anonymous string
+	// OpenMetrics shows /metrics to everybody.
+	OpenMetrics bool
+}
+
+// Audit says where calls that manage something are written down.
+type Audit struct {
+	Path string // of the file; empty: nowhere
+}
+
+// Prefect says how the node serves the clients of Prefect.
+type Prefect struct {
+	// Enabled serves them at /api of the HTTP address.
+	Enabled bool
+	// Hold is how long a request for slots is kept waiting in the queue before its
+	// client is told to come again. Above 40s the client would give it up itself; 0
+	// makes all of them poll, and slots idle meanwhile.
+	Hold time.Duration
+	// CreateMissing makes, inactive, the limits that a program names and nobody
+	// has made.
+	CreateMissing bool
+	// Upstream is the base URL of the API of a Prefect server, which gets all that
+	// is not about limits; empty: there is none.
+	Upstream string
+}
+
+// UpstreamURL returns Upstream, which must be valid; nil for none.
+func (p Prefect) UpstreamURL() (*url.URL, error) {
+	if p.Upstream == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(p.Upstream)
+	if err == nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+		err = fmt.Errorf("%q is not the URL of an API, such as \"http://prefect:4200/api\"", p.Upstream)
+	}
+	return u, err
+}
+
 // Cluster says how the node finds its cluster.
 type Cluster struct {
-	// BootstrapExpect is how many voters found the cluster together; 1 is a cluster of one.
+	// BootstrapExpect is how many voters found the cluster together; 1 is a cluster
+	// of one; 0 founds none, and waits to be added to one that exists.
 	BootstrapExpect int64
 	// RetryJoin are gossip addresses of other nodes, tried until one answers.
 	RetryJoin []string
@@ -81,6 +176,40 @@ type Raft struct {
 	SnapshotInterval   time.Duration
 	SnapshotThreshold  int64 // log entries since the last snapshot
 	TrailingLogs       int64 // log entries kept behind a snapshot
+}
+
+// Snapshot says where the node puts backups of the cluster by itself. Each node
+// that has a directory takes its own: no backup hangs on who leads.
+type Snapshot struct {
+	Directory string // empty: none are taken
+	Interval  time.Duration
+	Retain    int64 // of this node's; older ones are removed
+}
+
+// Autopilot says what a leader does about the membership by itself.
+type Autopilot struct {
+	// ServerStabilizationTime is how long a new node must have been healthy before
+	// it gets a vote.
+	ServerStabilizationTime time.Duration
+	// LastContactThreshold is the longest silence of a healthy node; 0: twice
+	// Raft.HeartbeatTimeout.
+	LastContactThreshold time.Duration
+	// CleanupDeadServers has members removed that were silent, to gossip and to
+	// replication, for DeadServerLastContactThreshold, as long as MinQuorum voters are left.
+	CleanupDeadServers             bool
+	DeadServerLastContactThreshold time.Duration
+	MinQuorum                      int64
+}
+
+// Ops is for those who look after the node.
+type Ops struct {
+	// Address is the host:port of profiles (/debug/pprof/) and metrics, without
+	// encryption and authentication; empty: it is not served. Whoever reaches it can
+	// read from the process's memory, and make it busy.
+	Address string
+	// LimitSeries are limits that GET /metrics shows one by one: names, and prefixes
+	// that end in *. At most daemon.MaxLimitSeries are shown. Default: none.
+	LimitSeries []string
 }
 
 // Limits are the seeds of the replicated settings: they count when the cluster
@@ -116,12 +245,15 @@ type Limit struct {
 // DataDir is empty, so that it does not pass Validate as it is.
 func Default(hostname string) Config {
 	return Config{
-		Name:    hostname,
-		Log:     Log{Level: "info", Format: "text"},
-		HTTP:    Endpoint{Address: "127.0.0.1:7480"},
-		Peer:    Endpoint{Address: "127.0.0.1:7481"},
-		Gossip:  Endpoint{Address: "127.0.0.1:7482"},
-		Cluster: Cluster{BootstrapExpect: 1, Role: "voter"},
+		Name:           hostname,
+		Log:            Log{Level: "info", Format: "text"},
+		HTTP:           Endpoint{Address: "127.0.0.1:7480"},
+		MaxConnections: 16_384,
+		Prefect:        Prefect{Enabled: true, Hold: 25 * time.Second, CreateMissing: true},
+		Peer:           Endpoint{Address: "127.0.0.1:7481"},
+		Gossip:         Gossip{Endpoint: Endpoint{Address: "127.0.0.1:7482"}},
+		TLS:            TLS{HTTP: true, VerifyClient: "off", ServerName: cert.DefaultName},
+		Cluster:        Cluster{BootstrapExpect: 1, Role: "voter"},
 		Raft: Raft{
 			LogStore:           "boltdb",
 			HeartbeatTimeout:   250 * time.Millisecond,
@@ -131,7 +263,12 @@ func Default(hostname string) Config {
 			SnapshotThreshold:  65536,
 			TrailingLogs:       131072,
 		},
-		Limits: limitsOf(command.DefaultSettings()),
+		Autopilot: Autopilot{
+			ServerStabilizationTime:        10 * time.Second,
+			DeadServerLastContactThreshold: 24 * time.Hour,
+		},
+		Limits:   limitsOf(command.DefaultSettings()),
+		Snapshot: Snapshot{Interval: time.Hour, Retain: 24},
 	}
 }
 
@@ -143,6 +280,15 @@ func Dev() Config {
 	c.Raft.HeartbeatTimeout = 50 * time.Millisecond
 	c.Raft.ElectionTimeout = 50 * time.Millisecond
 	c.Raft.LeaderLeaseTimeout = 50 * time.Millisecond
+	return c
+}
+
+// DevCluster returns what the nodes of `agent -dev-cluster` have in common:
+// count voters on loopback. The name is what theirs begin with.
+func DevCluster(count int) Config {
+	c := Default("n")
+	c.Memory = true // until each has a data folder
+	c.Cluster.BootstrapExpect = int64(count)
 	return c
 }
 

@@ -32,7 +32,6 @@ func TestExample(t *testing.T) {
 	}
 	want := Default("n1")
 	want.DataDir = "/var/lib/limitd"
-	want.Cluster.RetryJoin = []string{}
 	want.Limit = []Limit{newLimit("db")}
 	want.Limit[0].Slots = 5
 	want.Limit[0].Labels = map[string]string{}

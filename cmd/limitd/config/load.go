@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/limitd/limitd/fsm/limit"
 )
 
 // Sources say where a configuration is read from. Later fields win.
@@ -17,6 +19,9 @@ type Sources struct {
 	Paths []string
 	// Lookup finds an environment variable, like os.LookupEnv. Nil: none is set.
 	Lookup func(name string) (string, bool)
+	// Environ are all variables that are set, like os.Environ: those that look like
+	// a slip of the pen are reported.
+	Environ []string
 	// Flags are values given on the command line, by the name of their key.
 	Flags map[string]string
 }
@@ -47,6 +52,7 @@ func Load(base Config, from Sources) *Loaded {
 	}
 	l.readFiles(from)
 	l.readVariables(from.Lookup)
+	l.findSlips(from.Environ)
 	l.readFlags(from.Flags)
 	for _, p := range Validate(l.Config) {
 		if p.Key == "data_dir" && l.partly && !l.Set(p.Key) {
@@ -73,10 +79,17 @@ func (l *Loaded) Report(w io.Writer, width uint) (wrong bool, err error) {
 	return len(l.diags) > 0, out.WriteDiagnostics(l.diags)
 }
 
+// textOf returns diagnostics with the lines they come from.
+func textOf(diags hcl.Diagnostics, files map[string]*hcl.File) string {
+	var b strings.Builder
+	_ = hcl.NewDiagnosticTextWriter(&b, files, 0, false).WriteDiagnostics(diags) // a Builder takes everything
+	return strings.TrimSpace(b.String())
+}
+
 func (l *Loaded) readFiles(from Sources) {
 	parser := hclparse.NewParser()
 	for _, path := range from.Paths {
-		names, err := expand(path)
+		names, err := Files(path)
 		if err != nil {
 			l.partly = true
 			l.fail(nil, "Cannot read the configuration", err.Error())
@@ -94,8 +107,8 @@ func (l *Loaded) readFiles(from Sources) {
 	l.files = parser.Files()
 }
 
-// expand returns the files that a path names: itself, or a folder's *.hcl.
-func expand(path string) ([]string, error) {
+// Files returns the files that a path names: itself, or a folder's *.hcl.
+func Files(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -118,6 +131,28 @@ func (l *Loaded) readVariables(lookup func(string) (string, bool)) {
 	for _, k := range Keys() {
 		if text, ok := lookup(k.Variable()); ok {
 			l.setText(k, text, "the variable "+k.Variable())
+		}
+	}
+}
+
+// findSlips reports variables whose names are nearly those of a key. Others that
+// begin with LIMITD_ are none of our business: orchestrators set such, too.
+func (l *Loaded) findSlips(environ []string) {
+	const near = 2
+	var known []string
+	for _, k := range Keys() {
+		known = append(known, k.Variable())
+	}
+	for _, variable := range environ {
+		name, _, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, "LIMITD_") || slices.Contains(known, name) {
+			continue
+		}
+		for _, k := range known {
+			if limit.Distance(name, k) <= near {
+				l.fail(nil, "Unknown variable", fmt.Sprintf("There is no key for the variable %s. Did you mean %s?", name, k))
+				break
+			}
 		}
 	}
 }

@@ -83,7 +83,7 @@ func TestEnvironmentInFiles(t *testing.T) {
 func TestEverythingWrongAtOnce(t *testing.T) {
 	path := write(t, t.TempDir(), "bad.hcl", `nme = "x"
 data_dir = 5
-tls { cert = "x" }
+snapshot { file = "x" }
 raft {
   heartbeat_timeout = 5
   log_store         = "walx"
@@ -105,7 +105,7 @@ gossip { advertise = "0.0.0.0:1" }
 `)
 	report := reportOf(t, Load(Default("n"), Sources{Paths: []string{path}}))
 	for _, want := range []string{
-		`Did you mean "name"?`, "data_dir does not take this", `no "tls" block`,
+		`Did you mean "name"?`, "data_dir does not take this", `An argument named "file"`,
 		"raft.heartbeat_timeout does not take this", "one of: boltdb, wal", "takes 10240 to",
 		"numbered limit has at most 4096", "slots per unit", "not a limit's name",
 		`how many slots limit "c" has`, `Did you mean "limits"?`, "Two clusters in the making",
@@ -122,6 +122,19 @@ gossip { advertise = "0.0.0.0:1" }
 	}
 	if t.Failed() {
 		t.Log(report)
+	}
+}
+
+func TestANodeThatFoundsNothingMustFindACluster(t *testing.T) {
+	for file, want := range map[string]string{
+		`cluster { bootstrap_expect = 0 }`:                                        "A node that would wait for ever",
+		"cluster {\n bootstrap_expect = 0\n retry_join = [\"10.0.0.1:7482\"]\n}":  "",
+		"cluster {\n bootstrap_expect = -1\n retry_join = [\"10.0.0.1:7482\"]\n}": "takes 0 to 9",
+	} {
+		report := reportOf(t, Load(Dev(), Sources{Paths: []string{write(t, t.TempDir(), "n.hcl", file)}}))
+		if want == "" && report != "" || !strings.Contains(report, want) {
+			t.Errorf("%s: want %q, got:\n%s", file, want, report)
+		}
 	}
 }
 
@@ -175,6 +188,14 @@ func TestDevIsValid(t *testing.T) {
 	}
 }
 
+func TestAProblemIsToldOnce(t *testing.T) {
+	c := Dev()
+	c.MaxConnections = 0
+	if problems := Validate(c); len(problems) != 1 || problems[0].Key != "http.max_connections" {
+		t.Errorf("%v", problems)
+	}
+}
+
 func TestLimitSettings(t *testing.T) {
 	l := newLimit("api")
 	l.Slots, l.Rate, l.Enforcement, l.Grace = 10, "100/m", "shadow", time.Second
@@ -185,5 +206,28 @@ func TestLimitSettings(t *testing.T) {
 	}
 	if len(s.Labels) != 2 || s.Labels[0].Key != "a" {
 		t.Errorf("labels are not sorted: %v", s.Labels)
+	}
+}
+
+// TestOpsIsForThisMachine lets profiles be reached from elsewhere only where
+// the operator says so.
+func TestOpsIsForThisMachine(t *testing.T) {
+	for _, c := range []struct {
+		ops  Ops
+		open bool
+		key  string
+	}{
+		{ops: Ops{Address: "127.0.0.1:7483", LimitSeries: []string{"gpu", "db-*", "*"}}},
+		{ops: Ops{Address: "10.0.0.1:7483"}, key: "ops.address"},
+		{ops: Ops{Address: "10.0.0.1:7483"}, open: true},
+		{ops: Ops{Address: "7483"}, key: "ops.address"},
+		{ops: Ops{LimitSeries: []string{"a*b"}}, key: "ops.limit_series"},
+		{ops: Ops{LimitSeries: []string{""}}, key: "ops.limit_series"},
+	} {
+		k := &checker{}
+		k.ops(Config{AllowInsecure: c.open, Ops: c.ops})
+		if len(k.problems) > 0 != (c.key != "") || c.key != "" && k.problems[0].Key != c.key {
+			t.Errorf("%+v, insecure %v: %v", c.ops, c.open, k.problems)
+		}
 	}
 }

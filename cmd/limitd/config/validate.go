@@ -2,10 +2,14 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/limitd/limitd/fsm/acl"
+	"github.com/limitd/limitd/transport/cert"
 )
 
 // Problem is one thing that is wrong with a configuration.
@@ -27,8 +31,18 @@ func Validate(c Config) []Problem {
 	k := &checker{}
 	k.node(c)
 	k.addresses(c)
+	k.tls(c.TLS)
+	k.lasting("prefect.hold", c.Prefect.Hold, 0, 40*time.Second)
+	if _, err := c.Prefect.UpstreamURL(); err != nil {
+		k.fail("prefect.upstream", "Unsuitable address", "%v.", err)
+	}
+	k.within("http.max_connections", c.MaxConnections, 10, 1_000_000)
+	k.acl(c.ACL)
 	k.cluster(c.Cluster)
 	k.raft(c.Raft)
+	k.autopilot(c.Autopilot, c.Raft)
+	k.ops(c)
+	k.snapshot(c)
 	k.limits(c.Limits)
 	for _, l := range c.Limit {
 		k.limit(l)
@@ -47,21 +61,64 @@ func (k *checker) node(c Config) {
 	if c.DataDir == "" && !c.Memory {
 		k.fail("data_dir", "No data folder", "Say where the node keeps its identity and log: data_dir = \"/var/lib/limitd\".")
 	}
-	k.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
-	k.oneOf("log.format", c.Log.Format, "text", "json")
+	k.oneOf("log.level", c.Log.Level, Words("log.level")...)
+	k.oneOf("log.format", c.Log.Format, Words("log.format")...)
+}
+
+// acl checks what is said of callers. Whether the policy exists is for the cluster
+// to say.
+func (k *checker) acl(a ACL) {
+	if a.Anonymous != "" && acl.CheckName(a.Anonymous) != "" {
+		k.fail("acl.anonymous", "Unsuitable name", "acl.anonymous is %q: name a policy, such as \"read\".", a.Anonymous)
+	}
+	if a.Anonymous != "" && !a.Enabled {
+		k.fail("acl.anonymous", "Nobody would be asked", "acl.anonymous says what clients without a token may do, and acl.enabled is false: they may do everything. Set enabled = true.")
+	}
 }
 
 func isNodeName(name string) bool {
 	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`).MatchString(name)
 }
 
+// tls checks that the files come together. What is in them is for the node to see.
+func (k *checker) tls(t TLS) {
+	files := []struct{ key, value string }{{"tls.ca_file", t.CAFile}, {"tls.cert_file", t.CertFile}, {"tls.key_file", t.KeyFile}}
+	given := ""
+	for _, f := range files {
+		if f.value != "" {
+			given = f.key
+		}
+	}
+	for _, f := range files {
+		if given != "" && f.value == "" {
+			k.fail(f.key, "Half a certificate", "There is %s, and no %s: ca_file, cert_file and key_file come together.", given, f.key)
+		}
+	}
+	k.oneOf("tls.verify_client", t.VerifyClient, Words("tls.verify_client")...)
+	if t.VerifyClient != "off" && (given == "" || !t.HTTP) {
+		k.fail("tls.verify_client", "Nobody would be asked",
+			"verify_client is %q, but clients are served by http. Give ca_file, cert_file and key_file, and leave http = true.", t.VerifyClient)
+	}
+	if !isHost(t.ServerName) {
+		k.fail("tls.server_name", "Unsuitable name", "tls.server_name is %q: write a name as of a host, such as %q.", t.ServerName, cert.DefaultName)
+	}
+}
+
+func isHost(name string) bool {
+	return len(name) <= 253 && regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`).MatchString(name)
+}
+
 func (k *checker) cluster(c Cluster) {
-	k.within("cluster.bootstrap_expect", c.BootstrapExpect, 1, 9)
-	k.oneOf("cluster.role", c.Role, "voter", "nonvoter")
+	k.within("cluster.bootstrap_expect", c.BootstrapExpect, 0, 9)
+	k.oneOf("cluster.role", c.Role, Words("cluster.role")...)
 	if c.BootstrapExpect == 1 && len(c.RetryJoin) > 0 {
 		k.fail("cluster.bootstrap_expect", "Two clusters in the making",
 			"A node that expects one voter founds a cluster of its own, and so would never join another. "+
-				"Set bootstrap_expect to the number of voters that found the cluster, 3 for most, or remove retry_join.")
+				"Set bootstrap_expect to the number of voters that found the cluster, 3 for most, or to 0 on a node that is added to one; or remove retry_join.")
+	}
+	if c.BootstrapExpect == 0 && len(c.RetryJoin) == 0 {
+		k.fail("cluster.bootstrap_expect", "A node that would wait for ever",
+			"A node that expects no voters founds no cluster, and without retry_join it finds none. Add the gossip addresses of the cluster's nodes to retry_join.")
 	}
 	for _, address := range c.RetryJoin {
 		if _, _, err := splitAddress(address); err != nil {
@@ -71,7 +128,7 @@ func (k *checker) cluster(c Cluster) {
 }
 
 func (k *checker) raft(r Raft) {
-	k.oneOf("raft.log_store", r.LogStore, "boltdb", "wal")
+	k.oneOf("raft.log_store", r.LogStore, Words("raft.log_store")...)
 	k.lasting("raft.heartbeat_timeout", r.HeartbeatTimeout, 20*time.Millisecond, time.Minute)
 	k.lasting("raft.election_timeout", r.ElectionTimeout, 20*time.Millisecond, time.Minute)
 	k.lasting("raft.leader_lease_timeout", r.LeaderLeaseTimeout, 10*time.Millisecond, time.Minute)
@@ -87,6 +144,35 @@ func (k *checker) raft(r Raft) {
 	k.lasting("raft.snapshot_interval", r.SnapshotInterval, 5*time.Millisecond, 24*time.Hour)
 	k.within("raft.snapshot_threshold", r.SnapshotThreshold, 1, 1<<40)
 	k.within("raft.trailing_logs", r.TrailingLogs, 10240, 1<<40)
+}
+
+func (k *checker) snapshot(c Config) {
+	k.lasting("snapshot.interval", c.Snapshot.Interval, time.Minute, 30*24*time.Hour)
+	k.within("snapshot.retain", c.Snapshot.Retain, 1, 100_000)
+	if c.Snapshot.Directory == "" || c.DataDir == "" {
+		return
+	}
+	inside, err := filepath.Rel(c.DataDir, c.Snapshot.Directory)
+	if err == nil && inside != ".." && !strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
+		k.fail("snapshot.directory", "Backups in the data folder",
+			"snapshot.directory is in data_dir (%s), which is emptied when a node is mended: name another folder, best on another disk.", c.DataDir)
+	}
+}
+
+func (k *checker) autopilot(a Autopilot, r Raft) {
+	k.lasting("autopilot.server_stabilization_time", a.ServerStabilizationTime, 0, time.Hour)
+	k.lasting("autopilot.last_contact_threshold", a.LastContactThreshold, 0, time.Hour)
+	if a.LastContactThreshold > 0 && a.LastContactThreshold < r.HeartbeatTimeout {
+		k.fail("autopilot.last_contact_threshold", "Timeouts that do not fit",
+			"last_contact_threshold (%v) is below heartbeat_timeout (%v): nodes would not count as healthy that raft has no doubt about. Raise it, or set it to \"0s\" for twice the heartbeat_timeout.",
+			a.LastContactThreshold, r.HeartbeatTimeout)
+	}
+	k.lasting("autopilot.dead_server_last_contact_threshold", a.DeadServerLastContactThreshold, time.Minute, 365*24*time.Hour)
+	k.within("autopilot.min_quorum", a.MinQuorum, 0, 9)
+	if a.CleanupDeadServers && a.MinQuorum < 3 {
+		k.fail("autopilot.min_quorum", "No quorum declared",
+			"Dead members are removed down to min_quorum voters, which is %d: say how many are to stay, 3 at least, for with fewer the loss of one stops the cluster.", a.MinQuorum)
+	}
 }
 
 // limits checks the seeds of the replicated settings. The ranges are those of

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,11 @@ func setValue(p any, v cty.Value) error {
 	case *int64:
 		return setAs(p, v, cty.Number, errNumber)
 	case *[]string:
-		return setAs(p, v, cty.List(cty.String), errList)
+		err := setAs(p, v, cty.List(cty.String), errList)
+		if len(*p) == 0 {
+			*p = nil // as an empty flag leaves it
+		}
+		return err
 	case *map[string]string:
 		return setAs(p, v, cty.Map(cty.String), errMap)
 	case *time.Duration:
@@ -108,9 +113,71 @@ func formatValue(p any) string {
 	case *int64:
 		return strconv.FormatInt(*p, 10)
 	case *time.Duration:
-		return p.String()
+		return durationText(*p)
 	case *[]string:
 		return strings.Join(*p, ",")
 	}
 	panic(fmt.Sprintf("config: a key's field is a %T", p))
+}
+
+// ctyValue returns the field that p points to as a file's value.
+func ctyValue(p any) cty.Value {
+	switch p := p.(type) {
+	case *string:
+		return cty.StringVal(*p)
+	case *bool:
+		return cty.BoolVal(*p)
+	case *int64:
+		return cty.NumberIntVal(*p)
+	case *time.Duration:
+		return cty.StringVal(durationText(*p))
+	case *[]string:
+		list := []cty.Value{}
+		for _, text := range *p {
+			list = append(list, cty.StringVal(text))
+		}
+		return cty.TupleVal(list)
+	case *map[string]string:
+		object := map[string]cty.Value{}
+		for key, text := range *p {
+			object[key] = cty.StringVal(text)
+		}
+		return cty.ObjectVal(object)
+	}
+	panic(fmt.Sprintf("config: a key's field is a %T", p))
+}
+
+// plainValue returns the field that p points to as JSON has it: durations are
+// texts, nothing is null.
+func plainValue(p any) any {
+	switch p := p.(type) {
+	case *string:
+		return *p
+	case *bool:
+		return *p
+	case *int64:
+		return *p
+	case *time.Duration:
+		return durationText(*p)
+	case *[]string:
+		return append([]string{}, *p...)
+	case *map[string]string:
+		all := map[string]string{}
+		maps.Copy(all, *p)
+		return all
+	}
+	panic(fmt.Sprintf("config: a key's field is a %T", p))
+}
+
+// durationText writes a duration without the zeros that time.Duration ends in:
+// "2m", not "2m0s".
+func durationText(d time.Duration) string {
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
 }

@@ -33,14 +33,41 @@ func (b backend) Read(ctx context.Context, stale bool, read func(*limit.State)) 
 	return httpapi.Position(at), err
 }
 
+// prefectBackend gives the Prefect API what it runs on.
+type prefectBackend struct {
+	node    *forward.Node
+	replica *cluster.Replica
+}
+
+// Run has cmd applied exactly once for its id (forward.Node.Run).
+func (b prefectBackend) Run(ctx context.Context, cmd command.Command, hold time.Duration) (fsm.Answer, error) {
+	return b.node.Run(ctx, cmd, hold)
+}
+
+// Read calls read with the state as it is now.
+func (b prefectBackend) Read(ctx context.Context, read func(*limit.State)) error {
+	_, err := b.node.Read(ctx, false, read)
+	return err
+}
+
+// ReadAt calls read with a state of this node that has applied the record at
+// index.
+func (b prefectBackend) ReadAt(ctx context.Context, index uint64, read func(*limit.State)) error {
+	if err := b.replica.AwaitApplied(ctx, index); err != nil {
+		return fmt.Errorf("wait until this node has applied record %d: %w", index, err)
+	}
+	b.replica.View(read)
+	return nil
+}
+
 // snapshots saves and restores the whole state through the HTTP API.
 type snapshots struct {
 	node    *forward.Node
 	replica *cluster.Replica
 }
 
-// Save writes a state that holds all that was answered before Save was called.
-// Save writes the state as it is now to w, without stalling anybody.
+// Save writes the state as it is now to w, without stalling anybody: all that was
+// answered before Save was called is in it.
 func (s snapshots) Save(ctx context.Context, w io.Writer) error {
 	if err := s.node.Refresh(ctx); err != nil {
 		return err
@@ -49,7 +76,9 @@ func (s snapshots) Save(ctx context.Context, w io.Writer) error {
 }
 
 // Restore has the leader replace the cluster's state by the snapshot in r.
-func (s snapshots) Restore(ctx context.Context, r io.Reader) error { return s.node.Restore(ctx, r) }
+func (s snapshots) Restore(ctx context.Context, r io.Reader, longestTTL time.Duration) error {
+	return s.node.Restore(ctx, r, longestTTL)
+}
 
 // operations are what the API's routes about the cluster do.
 type operations struct {
@@ -70,9 +99,7 @@ func (o *operations) Status(ctx context.Context) (wire.Cluster, error) {
 	o.replica.View(func(s *limit.State) {
 		c.Term, c.Time, c.Rules = s.Term(), fmt.Sprint(s.Time()), s.Rules()
 	})
-	if id := o.replica.ClusterID(); id != ([16]byte{}) {
-		c.ClusterID = formatUUID(id)
-	}
+	c.ClusterID = wire.UUID(o.replica.ClusterID())
 	nodes := o.replica.Nodes()
 	c.Nodes = make([]wire.Node, len(nodes))
 	var asked sync.WaitGroup
@@ -167,11 +194,17 @@ func failures() []failure {
 		{cluster.ErrNoLeader, wire.CodeNoLeader},
 		{cluster.ErrNotLeader, wire.CodeNoLeader},
 		{forward.ErrOverloaded, wire.CodeOverloaded},
+		{cluster.ErrOverloaded, wire.CodeOverloaded},
 		{forward.ErrClosed, wire.CodeShuttingDown},
 		{cluster.ErrShutdown, wire.CodeShuttingDown},
 		{cluster.ErrTooBig, wire.CodeBodyTooLarge},
 		{cluster.ErrNoSuchNode, wire.CodeNodeNotFound},
 		{cluster.ErrLastVoter, wire.CodeMembershipRefused},
+		{cluster.ErrTooFewVoters, wire.CodeMembershipRefused},
+		{cluster.ErrNoSuccessor, wire.CodeMembershipRefused},
+		{cluster.ErrSameName, wire.CodeMembershipRefused},
+		{cluster.ErrRole, wire.CodeMembershipRefused},
+		{cluster.ErrRulesBehind, wire.CodeNotInForce},
 		{forward.ErrRefused, wire.CodeMembershipRefused},
 	}
 }
@@ -184,10 +217,6 @@ func classify(err error) wire.Code {
 		}
 	}
 	return ""
-}
-
-func formatUUID(id [16]byte) string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
 }
 
 // late is a cluster id whose source is known only once the replica runs; the

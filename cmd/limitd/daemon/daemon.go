@@ -22,10 +22,14 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/limitd/limitd/cluster"
 	"github.com/limitd/limitd/cluster/store"
+	"github.com/limitd/limitd/cmd/limitd/backup"
 	"github.com/limitd/limitd/cmd/limitd/config"
+	"github.com/limitd/limitd/transport/audit"
+	"github.com/limitd/limitd/transport/drain"
 	"github.com/limitd/limitd/transport/forward"
 	"github.com/limitd/limitd/transport/httpapi"
 	"github.com/limitd/limitd/transport/peer"
+	"github.com/limitd/limitd/transport/prefect"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -53,6 +57,7 @@ type Daemon struct {
 	log  hclog.Logger
 
 	// The parts, in the order of their start; nil until then.
+	trust   *trust
 	sockets *sockets
 	stores  *store.Stores
 	port    *peer.Port
@@ -60,13 +65,20 @@ type Daemon struct {
 	replica *cluster.Replica
 	node    *forward.Node
 	api     *httpapi.API
+	prefect *prefect.API // nil where it is not enabled
 	server  *http.Server
+	ops     *http.Server     // nil where it is not served
+	backups *backup.Schedule // nil where none are taken
 
-	clusterID late // of the replica, for the peer port that starts before it
+	auditLog  *audit.Log // nil where none is kept
+	gate      drain.Gate // for callers that wait, of both APIs
+	clusterID late       // of the replica, for the peer port that starts before it
 
 	ctx   context.Context // ends when the node stops; the background tasks hang on it
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
+
+	opsTask sync.WaitGroup // the server of ops, which outlives the tasks
 
 	closing atomic.Bool
 	done    chan struct{} // closed when the node has stopped
@@ -90,7 +102,7 @@ func Start(ctx context.Context, cfg config.Config, deps Deps) (*Daemon, error) {
 			return nil, errors.Join(fmt.Errorf("%s: %w", s.name, err), d.Close(ctx))
 		}
 	}
-	d.log.Info("started", "name", cfg.Name, "id", d.stores.ID, "http", d.sockets.httpAt,
+	d.log.Info("started", "name", cfg.Name, "id", d.stores.ID, "http", d.URL(),
 		"peer", d.sockets.peerAt, "gossip", d.gossip.Address(), "version", deps.Version)
 	return d, nil
 }
@@ -120,8 +132,17 @@ func (d *Daemon) Name() string { return d.cfg.Name }
 // HTTPAddress returns the host:port at which callers reach the node.
 func (d *Daemon) HTTPAddress() string { return d.sockets.httpAt }
 
+// URL returns the base URL at which callers reach the node.
+func (d *Daemon) URL() string { return d.cfg.TLS.Scheme() + "://" + d.sockets.httpAt }
+
+// PeerAddress returns the host:port that the other nodes dial.
+func (d *Daemon) PeerAddress() string { return d.sockets.peerAt }
+
 // GossipAddress returns the host:port that other nodes join by.
 func (d *Daemon) GossipAddress() string { return d.gossip.Address() }
+
+// Leads tells whether the node leads its cluster, as far as it knows.
+func (d *Daemon) Leads() bool { return d.replica.IsLeader() }
 
 // WaitReady waits until the node can serve, or ctx is over; then it returns why not.
 func (d *Daemon) WaitReady(ctx context.Context) error {

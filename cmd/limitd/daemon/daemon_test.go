@@ -33,7 +33,13 @@ func testDeps(t *testing.T) Deps {
 // start starts a node that ends with the test, and waits until it is ready.
 func start(t *testing.T, c config.Config) *Daemon {
 	t.Helper()
-	node, err := Start(t.Context(), c, testDeps(t))
+	return startWith(t, c, testDeps(t))
+}
+
+// startWith is start with dependencies of the test's own.
+func startWith(t *testing.T, c config.Config, deps Deps) *Daemon {
+	t.Helper()
+	node, err := Start(t.Context(), c, deps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,6 +208,7 @@ func TestErrorsGetTheirCode(t *testing.T) {
 		{errors.Join(cluster.ErrOutcomeUnknown, context.Canceled), wire.CodeOutcomeUnknown},
 		{cluster.ErrShutdown, wire.CodeShuttingDown},
 		{cluster.ErrLastVoter, wire.CodeMembershipRefused},
+		{cluster.ErrTooFewVoters, wire.CodeMembershipRefused},
 		{context.Canceled, ""},
 		{io.EOF, ""},
 	} {

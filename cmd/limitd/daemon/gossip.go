@@ -24,10 +24,10 @@ func (d *Daemon) startGossip(ctx context.Context) (err error) {
 		return fmt.Errorf("gossip.advertise: %w", err)
 	}
 	g, err := gossip.Start(gossip.Config{
-		ID: d.stores.ID, Bind: bind, Advertise: advertise, Join: d.cfg.Cluster.RetryJoin, Logger: d.log,
+		ID: d.stores.ID, Bind: bind, Advertise: advertise, Join: d.cfg.Cluster.RetryJoin, Keys: d.trust.keys, Logger: d.log,
 	})
 	if err == nil { // a nil *Gossip must not become a Gossip
-		d.gossip = g
+		d.gossip, d.trust.ring = g, g
 	}
 	return err
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/limitd/limitd/cluster"
@@ -57,6 +60,12 @@ func (m Machine) real() Machine {
 			return new(net.ListenConfig).Listen(ctx, "tcp", address)
 		}
 	}
+	if m.Dial == nil {
+		dialer := &net.Dialer{KeepAlive: 15 * time.Second}
+		m.Dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", address)
+		}
+	}
 	if m.Clock == nil {
 		m.Clock = clock.New()
 	}
@@ -67,6 +76,16 @@ func (m Machine) real() Machine {
 		m.Tune = func(*cluster.Config) {}
 	}
 	return m
+}
+
+// gone calls an address, and tells whether its host refused because no process
+// listens there.
+func (m Machine) gone(ctx context.Context, address string) bool {
+	conn, err := m.Dial(ctx, address)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // text returns 26 random characters of lower-case base32.

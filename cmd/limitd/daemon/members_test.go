@@ -15,6 +15,7 @@ func memberConfig(name string, join ...string) config.Config {
 	c := testConfig()
 	c.Name, c.Cluster.BootstrapExpect, c.Cluster.RetryJoin = name, 3, join
 	c.Raft = config.Default(name).Raft // those of agent -dev are too short for several nodes on a busy machine
+	c.Autopilot.ServerStabilizationTime = 0
 	return c
 }
 

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/hashicorp/raft"
 	"github.com/limitd/limitd/cluster"
@@ -36,14 +35,19 @@ func (d *Daemon) openStores(context.Context) (err error) {
 }
 
 func (d *Daemon) startPeer(context.Context) (err error) {
-	d.port, err = peer.Start(peer.Config{
+	c := peer.Config{
 		Listener: d.sockets.peer, Advertise: d.sockets.peerAt, NodeID: d.stores.ID,
 		ClusterID: d.clusterID.get, Dial: d.deps.Machine.Dial, Logger: d.log.Named("peer"),
-	})
+	}
+	if d.trust.certs != nil { // a nil *Store must not become a Guard
+		c.Guard = d.trust.certs
+	}
+	d.port, err = peer.Start(c)
 	return err
 }
 
 func (d *Daemon) startReplica(context.Context) error {
+	meter := newMeter()
 	c := cluster.Config{
 		Node: cluster.Identity{
 			Name: d.cfg.Name, Peer: d.sockets.peerAt, HTTP: d.sockets.httpAt,
@@ -54,15 +58,18 @@ func (d *Daemon) startReplica(context.Context) error {
 			SnapshotInterval: d.cfg.Raft.SnapshotInterval, SnapshotThreshold: uint64(d.cfg.Raft.SnapshotThreshold),
 			TrailingLogs: uint64(d.cfg.Raft.TrailingLogs),
 		},
-		Form:     cluster.Formation{Expect: int(d.cfg.Cluster.BootstrapExpect)},
-		Logger:   d.log,
-		Stores:   d.stores,
-		Streams:  d.port.Raft(),
-		Gossip:   d.gossip,
-		Clock:    d.deps.Machine.Clock,
-		Rand:     d.deps.Machine.Rand,
-		Settings: d.cfg.Limits.Settings(),
-		Fatal:    d.deps.Fatal,
+		Form:      cluster.Formation{Expect: int(d.cfg.Cluster.BootstrapExpect)},
+		Autopilot: autopilotOf(d.cfg.Autopilot),
+		Logger:    d.log,
+		Stores:    d.stores,
+		Streams:   d.port.Raft(),
+		Gone:      d.deps.Machine.gone,
+		Gossip:    d.gossip,
+		Clock:     d.deps.Machine.Clock,
+		Rand:      d.deps.Machine.Rand,
+		Settings:  d.cfg.Limits.Settings(),
+		Fatal:     d.deps.Fatal,
+		Meter:     meter,
 	}
 	if carry := d.deps.Machine.Transport; carry != nil {
 		c.Transport = carry(raft.ServerID(d.stores.ID), raft.ServerAddress(d.sockets.peerAt))
@@ -74,16 +81,19 @@ func (d *Daemon) startReplica(context.Context) error {
 	}
 	d.replica = r
 	d.clusterID.set(r.ClusterID)
-	if err := d.deps.Registry.Register(newClusterMetrics(r, d.deps.Version)); err != nil {
-		return fmt.Errorf("register the metrics of the cluster: %w", err)
-	}
-	return nil
+	return register(d.deps.Registry, meter, newReplicaMetrics(r, d.deps.Version), newLimitSeries(r, d.cfg.Ops.LimitSeries))
 }
 
 func (d *Daemon) startForward(context.Context) (err error) {
+	hop := newHop()
 	d.node, err = forward.Start(forward.Config{
 		Self: d.stores.ID, Replica: d.replica, Leadership: d.replica, Operator: d.replica,
 		Streams: d.port.Forward(), Version: d.deps.Version, Logger: d.log.Named("forward"),
+		Called: hop.called,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	hop.watch(d.node)
+	return register(d.deps.Registry, hop)
 }

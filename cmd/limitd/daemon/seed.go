@@ -18,6 +18,7 @@ const seedTimeout = 30 * time.Second
 // startSeeds makes the configured limits where they are missing, as soon as
 // there is a leader, and compares the settings. Nothing is ever overwritten.
 func (d *Daemon) startSeeds(context.Context) error {
+	d.startWarnings()
 	d.tasks.Go(func() {
 		if !d.retry("the settings of the cluster cannot be read yet", d.compareSettings) {
 			return

@@ -15,6 +15,7 @@ import (
 // can be told. Gossip binds its own.
 type sockets struct {
 	http, peer net.Listener
+	ops        net.Listener // nil where it is not served
 
 	httpAt, peerAt string // what the others are told
 }
@@ -31,6 +32,11 @@ func listen(ctx context.Context, c config.Config, m Machine) (s *sockets, err er
 	}
 	if s.peer, err = m.Listen(ctx, c.Peer.Address); err != nil {
 		return s, fmt.Errorf("listen for other nodes (peer.address): %w", err)
+	}
+	if c.Ops.Address != "" {
+		if s.ops, err = m.Listen(ctx, c.Ops.Address); err != nil {
+			return s, fmt.Errorf("listen for operators (ops.address): %w", err)
+		}
 	}
 	s.peerAt = advertised(c.Peer, s.peer.Addr(), "")
 	host, _, _ := net.SplitHostPort(s.peerAt)
@@ -62,6 +68,9 @@ func (s *sockets) Close() error {
 	}
 	if s.peer != nil {
 		errs = append(errs, s.peer.Close())
+	}
+	if s.ops != nil {
+		errs = append(errs, s.ops.Close())
 	}
 	for i, err := range errs {
 		if errors.Is(err, net.ErrClosed) {

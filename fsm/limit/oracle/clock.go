@@ -15,6 +15,7 @@ const (
 	oldestGone class = iota
 	leaseEnds
 	graceEnds
+	quarantineEnds
 	slotsDecay
 	patienceEnds
 	deadline
@@ -61,6 +62,9 @@ func (m *Model) advance(target int64) bool {
 			}
 			m.moveTo(e.due)
 			e.play()
+			if !m.work() {
+				return false
+			}
 			m.watch()
 		}
 		m.moveTo(floor)
@@ -74,7 +78,7 @@ func (m *Model) advance(target int64) bool {
 		}
 		m.moveTo(e.due)
 		e.play()
-		if !m.settleNow() {
+		if !m.work() || !m.settleNow() {
 			return false
 		}
 	}
@@ -140,6 +144,9 @@ func (m *Model) events() []*event {
 		}
 		add(x.deadline, deadline, 0, x.age, func() { m.waitExpires(x) })
 		add(max(x.lapse, m.termStart+grantless), lapse, x.lapse, x.age, func() { m.cancelWaiter(x) })
+	}
+	if m.reopens != 0 {
+		add(m.reopens, quarantineEnds, 0, 0, m.endQuarantine)
 	}
 	if r := m.endedFirst(); r != nil { // the others come after it
 		add(r.endedAt+m.settings.Remember, forget, r.endedAt, r.ending, func() { m.forget(r) })
@@ -230,12 +237,13 @@ func (m *Model) Dues() (list []int64) {
 	return slices.Compact(list)
 }
 
-// Busy tells whether leases, waiters or non-empty decaying limits exist (T4).
+// Busy tells whether leases, waiters or non-empty decaying limits exist, or a
+// quarantine (T4).
 func (m *Model) Busy() bool {
 	for _, l := range m.limits {
 		if m.decay(l); !l.settings.Rate.IsZero() && l.held() > 0 {
 			return true
 		}
 	}
-	return len(m.leases) > 0 || len(m.waiters) > 0
+	return len(m.leases) > 0 || len(m.waiters) > 0 || m.reopens != 0
 }

@@ -81,3 +81,20 @@ func (k cloner) request(r *request) *request {
 	}
 	return c
 }
+
+// Restored returns a copy as it goes on where a backup of this state is restored
+// so that its tokens continue behind one (semantics.md S2), and its quarantine
+// ends at an instant; 0: there is none (S8).
+func (m *Model) Restored(token uint64, reopens int64) *Model {
+	c := m.Clone()
+	c.tokens, c.term, c.termStart, c.reopens = token, 0, 0, reopens
+	return c
+}
+
+// Longest returns the longest grace of a limit.
+func (m *Model) Longest() (grace int64) {
+	for _, l := range m.limits {
+		grace = max(grace, l.settings.Grace)
+	}
+	return grace
+}

@@ -15,6 +15,9 @@ import (
 func (m *Model) Dump() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "time %v index %d term %d rules %d\n", time.Duration(m.time), m.index, m.term, m.rules)
+	if m.reopens != 0 {
+		fmt.Fprintf(&b, "quarantine for %v\n", time.Duration(max(1, m.reopens-m.time)))
+	}
 	fmt.Fprintf(&b, "limits %d leases %d waiters %d remembered %d\n", len(m.limits)+m.leaving, len(m.leases), len(m.waiters), len(m.requests))
 	for _, l := range m.byName() {
 		b.WriteString(m.limitLines(l))

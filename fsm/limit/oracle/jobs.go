@@ -1,6 +1,10 @@
 package oracle
 
-import "github.com/limitd/limitd/fsm/command"
+import (
+	"slices"
+
+	"github.com/limitd/limitd/fsm/command"
+)
 
 // job is one item of bulk work: a waiter to judge, a holding to drop. What an
 // operation on a limit does to many is queued, and done item by item within
@@ -53,6 +57,20 @@ func (m *Model) judge(x *waiter, l *limit) {
 			m.refuseWaiter(x, noDecay(w))
 		case x.nameless && m.barsNameless(l):
 			m.refuseWaiter(x, &command.Problem{Code: command.CodeInvalid, Limit: l.name})
+		}
+	}
+}
+
+// endQuarantine ends it, where there is one, and has every limit that somebody
+// waits for looked at (S8).
+func (m *Model) endQuarantine() {
+	if m.reopens == 0 {
+		return
+	}
+	m.reopens = 0
+	for _, l := range m.limits {
+		if slices.ContainsFunc(m.waiters, func(x *waiter) bool { return x.names(l) }) {
+			m.jobs = append(m.jobs, &job{do: func() { l.marked = true }})
 		}
 	}
 }

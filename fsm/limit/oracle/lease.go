@@ -167,6 +167,31 @@ func (m *Model) forceRelease(op *command.ForceRelease) command.Result {
 	return &command.Done{}
 }
 
+// disown makes what a lease occupies anonymous, and ends the lease (S7).
+func (m *Model) disown(op *command.Disown) command.Result {
+	r := m.known(op.ID)
+	if r == nil || r.lease == nil {
+		return &command.Problem{Code: command.CodeLeaseNotFound}
+	}
+	s := r.lease
+	for _, w := range s.shares {
+		if len(w.ordinals) > 0 && !w.limit.deleted {
+			return &command.Problem{Code: command.CodeInvalid, Limit: w.limit.name}
+		}
+	}
+	g := m.granted(s)
+	g.Lease, g.TTL, g.ExpiresIn = false, 0, 0
+	for _, w := range s.shares {
+		m.decay(w.limit)
+		if h := w.limit.holdingOf(s.token); h != nil && h.kind == leased {
+			h.kind = anonymous
+		}
+	}
+	m.leases = slices.DeleteFunc(m.leases, func(o *lease) bool { return o == s })
+	m.end(r, g)
+	return &command.Done{}
+}
+
 // interest keeps places alive whose callers still wait (A4).
 func (m *Model) interest(op *command.Interest) command.Result {
 	for _, x := range m.waiters {

@@ -6,7 +6,7 @@
 //
 // Its parts follow the law, semantics.md: clock.go is T5, decay.go E5 and L8,
 // queue.go A2 and A3, acquire.go A1 and section 6, lease.go section 5,
-// limits.go section 3. Where the law leaves room, a comment names the reading.
+// limits.go section 3; acl.go is api.md, section 6. Where the law leaves room, a comment names the reading.
 //
 //	m := oracle.New()
 //	result, outcomes := m.Apply(1, 1, command.Command{Header: h, Op: &command.Genesis{Settings: s}})
@@ -40,6 +40,7 @@ type Model struct {
 	clusterID [16]byte
 	settings  command.Settings
 	rules     uint64
+	reopens   int64 // when the quarantine ends; 0: there is none
 
 	limits   []*limit   // in the order of their making; deleted ones are gone
 	leases   []*lease   // by token
@@ -53,6 +54,8 @@ type Model struct {
 	endings     uint64 // how many requests have ended
 	made        uint64 // how many limits were made
 	forgotten   int64  // the largest time - window so far
+
+	acl acl // who may do what
 
 	now record // of the record that is being applied
 }
@@ -70,6 +73,12 @@ func New() *Model { return &Model{Budget: Budget} }
 
 // Time returns the cluster time, ns.
 func (m *Model) Time() int64 { return m.time }
+
+// Token returns the newest token that was given.
+func (m *Model) Token() uint64 { return m.tokens }
+
+// Working tells whether there are open jobs.
+func (m *Model) Working() bool { return len(m.jobs) > 0 }
 
 // Settings returns the replicated settings.
 func (m *Model) Settings() command.Settings { return m.settings }
@@ -125,6 +134,9 @@ func (m *Model) touches(limits int) {
 // run carries out the record's own operation at the present time, once for
 // each id.
 func (m *Model) run(c command.Command) command.Result {
+	if c.Op.Kind().Rules() > m.rules {
+		return &command.Problem{Code: command.CodeNotInForce}
+	}
 	if op, ok := c.Op.(*command.Acquire); ok {
 		return m.acquire(c.Header, op)
 	}
@@ -158,8 +170,24 @@ func (m *Model) write(c command.Command) command.Result {
 		return m.decrement(op)
 	case *command.SetActive:
 		return m.setActive(op)
+	case *command.Disown:
+		return m.disown(op)
 	case *command.UpdateSettings:
 		return m.updateSettings(op)
+	case *command.EndQuarantine:
+		m.endQuarantine()
+	case *command.PutACLPolicy:
+		return m.putPolicy(op)
+	case *command.DeleteACLPolicy:
+		return m.deletePolicy(op)
+	case *command.CreateACLToken:
+		return m.createToken(op)
+	case *command.RotateACLToken:
+		return m.rotateToken(op)
+	case *command.DeleteACLToken:
+		return m.deleteToken(op)
+	case *command.BootstrapACL:
+		return m.bootstrap(op)
 	case *command.SetRules:
 		bars := m.rules < budgeted && op.Version >= budgeted
 		m.rules = max(m.rules, op.Version)

@@ -70,6 +70,9 @@ func (y *waiter) comesFirst(x *waiter) bool {
 func (m *Model) room(x *waiter, l *limit) int64 {
 	m.decay(l)
 	room := l.settings.Slots - l.held()
+	if m.reopens != 0 && l.settings.Rate.IsZero() {
+		room = min(0, room)
+	}
 	for _, y := range m.waiters {
 		if y.comesFirst(x) && y.reserves(l) {
 			room -= y.n(l)
@@ -267,10 +270,11 @@ func (m *Model) takeUp(x *waiter) {
 }
 
 // watch keeps for everybody in line since when it is the first there: nobody
-// older parked, nobody protected, on its limit.
+// older parked, nobody older protected, on its limit; under the first rules
+// nobody protected at all.
 func (m *Model) watch() {
 	for _, x := range m.waiters {
-		first := x.inLine() && !m.olderParked(x, x.park) && !m.protectedOn(x.park)
+		first := x.inLine() && !m.olderParked(x, x.park) && !m.protectedBefore(x)
 		if first && !x.first {
 			x.since = m.time
 		}
@@ -278,6 +282,8 @@ func (m *Model) watch() {
 	}
 }
 
-func (m *Model) protectedOn(l *limit) bool {
-	return slices.ContainsFunc(m.waiters, func(y *waiter) bool { return y.prot > 0 && !y.parted && y.names(l) })
+func (m *Model) protectedBefore(x *waiter) bool {
+	return slices.ContainsFunc(m.waiters, func(y *waiter) bool {
+		return y.prot > 0 && !y.parted && y.names(x.park) && (y.age < x.age || m.rules < budgeted)
+	})
 }

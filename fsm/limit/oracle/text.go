@@ -44,6 +44,10 @@ func Text(r command.Result, estimates bool) string {
 		w.add("freed %d", r.Slots).addIf(r.Replayed, "replayed")
 	case *command.SettingsNow:
 		w.settings(r.Settings)
+	case *command.ACLPolicy:
+		w.policy(r)
+	case *command.ACLToken:
+		w.token(r)
 	}
 	return strings.Join(w.list, " ")
 }
@@ -99,6 +103,8 @@ func CodeText(c command.Code) string {
 		command.CodeIDReused: "id reused", command.CodeLeaseEnded: "lease ended", command.CodeLeaseNotFound: "no such lease",
 		command.CodeLimitDeleted: "limit deleted", command.CodeCancelled: "cancelled", command.CodeOverloaded: "overloaded",
 		command.CodeTooMany: "too many", command.CodeTooOld: "too old", command.CodeNotInForce: "not in force",
+		command.CodeTokenNotFound: "no such token", command.CodeTokenExists: "token exists", command.CodePolicyNotFound: "no such policy",
+		command.CodePolicyInUse: "policy in use", command.CodeBootstrapped: "bootstrapped",
 	}[c]
 }
 

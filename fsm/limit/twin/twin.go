@@ -9,12 +9,14 @@
 package twin
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/limitd/limitd/fsm/acl"
 	"github.com/limitd/limitd/fsm/command"
 	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/fsm/limit/oracle"
@@ -46,7 +48,8 @@ func (p Pair) Apply(index, term uint64, c command.Command) (got limit.Applied, e
 
 // Compare holds the content of both against each other.
 func (p Pair) Compare() error {
-	got, want := Dump(p.Real, p.Model.Known()), p.Model.Dump()
+	got := Dump(p.Real, p.Model.Known()) + Access(p.Real, p.Model.Secrets())
+	want := p.Model.Dump() + p.Model.Access(names())
 	if got == want {
 		return nil
 	}
@@ -76,6 +79,9 @@ func Dump(s *limit.State, ids []string) string {
 	var b strings.Builder
 	n := s.Counts()
 	fmt.Fprintf(&b, "time %v index %d term %d rules %d\n", time.Duration(s.Time()), s.Index(), s.Term(), s.Rules())
+	if left := s.Quarantine(); left > 0 {
+		fmt.Fprintf(&b, "quarantine for %v\n", time.Duration(left))
+	}
 	fmt.Fprintf(&b, "limits %d leases %d waiters %d remembered %d\n", n.Limits, n.Leases, n.Waiters, n.Remembered)
 	limits, _ := s.Limits(limit.LimitFilter{}, "", all)
 	for _, l := range limits {
@@ -89,6 +95,28 @@ func Dump(s *limit.State, ids []string) string {
 	for _, id := range ids {
 		r, _ := s.Acquire(id)
 		fmt.Fprintf(&b, "id %s: %s\n", id, oracle.Text(r, false))
+	}
+	return b.String()
+}
+
+// names are limits on which rights are compared.
+func names() []string { return []string{"a", "b", "bc"} }
+
+// Access words who each of the secrets stands for, as oracle.Model.Access does.
+func Access(s *limit.State, secrets [][32]byte) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "first token by record %d\n", s.ACL().Bootstrapped())
+	for _, hash := range secrets {
+		token, err := s.ACL().Identify(hash, s.Time())
+		var may []string
+		for verb := command.VerbRead; err == nil && verb <= command.VerbLast; verb++ {
+			for _, name := range names() {
+				if s.ACL().Rights(token.Policies...).May(verb, name) {
+					may = append(may, verb.String()+":"+name)
+				}
+			}
+		}
+		b.WriteString(oracle.SecretLine(hash, token.Name, errors.Is(err, acl.ErrExpired), may))
 	}
 	return b.String()
 }

@@ -93,8 +93,25 @@ func (r Runner) Run(ctx context.Context, seeds iter.Seq[uint64], tell func(sim.R
 	running.Wait()
 }
 
-// One runs one seed. A process that gives no report is a violation, too.
+// One runs one seed. A process that gives no report is a violation, too. One that
+// the runtime ended because all its goroutines slept is run once again, and the
+// report says so: that depends on the machine's own time, and convicts when it
+// happens twice.
 func (r Runner) One(ctx context.Context, seed uint64, args ...string) sim.Report {
+	p, out := r.once(ctx, seed, args)
+	if !stuck(out) {
+		return p
+	}
+	p, again := r.once(ctx, seed, args)
+	p.Stuck = head(out)
+	if stuck(again) {
+		p.Violations[0].What = "twice " + p.Violations[0].What
+	}
+	return p
+}
+
+// once runs a seed, and returns what a process without a report printed.
+func (r Runner) once(ctx context.Context, seed uint64, args []string) (p sim.Report, printed string) {
 	timeout := r.Timeout
 	if timeout <= 0 {
 		timeout = 3 * time.Minute
@@ -108,15 +125,19 @@ func (r Runner) One(ctx context.Context, seed uint64, args ...string) sim.Report
 	run.Stdout, run.Stderr = &out, &errs
 	err := run.Run()
 	if p, ok := find(out.Bytes()); ok {
-		return p
+		return p, ""
 	}
 	why := "the process ended without a report"
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		why = fmt.Sprintf("the process had not ended after %v", timeout)
 	}
+	printed = out.String() + errs.String()
+	if stuck(printed) {
+		printed = culprits(printed)
+	}
 	return sim.Report{Seed: seed, Violations: []check.Violation{{
-		Checker: "simulator", Rule: "crash", What: fmt.Sprintf("%s: %v\n%s", why, err, head(out.String()+errs.String())),
-	}}}
+		Checker: "simulator", Rule: "crash", What: fmt.Sprintf("%s: %v\n%s", why, err, head(printed)),
+	}}}, printed
 }
 
 // find returns the report in the output of a run.

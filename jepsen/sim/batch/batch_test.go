@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,6 +42,8 @@ func simulate(guilty string) {
 		os.Exit(2)
 	case 14:
 		time.Sleep(time.Minute)
+	case 15, 16:
+		sleeps(*seed == 16)
 	}
 	left := strings.Split(*keep, ",")
 	p := sim.Report{Seed: *seed, Workload: "w", Operations: 10, Schedule: left, Counts: map[string]int{"fault kill": 1}}
@@ -54,6 +57,45 @@ func simulate(guilty string) {
 		panic(err)
 	}
 	fmt.Printf("some words\n%s%s\n", sim.ReportPrefix, line)
+}
+
+// sleeps ends the process as the runtime does when all goroutines sleep: once, as
+// a file beside tells, or always.
+func sleeps(always bool) {
+	mark := os.Getenv(marks)
+	if _, err := os.Stat(mark); err == nil && !always {
+		return
+	}
+	if err := os.WriteFile(mark, nil, 0o600); err != nil {
+		panic(err)
+	}
+	fmt.Print("fatal error: all goroutines are asleep - deadlock!\n\n" +
+		"goroutine 1 [chan receive]:\nmain()\n\n" +
+		"goroutine 2 [select (durable), synctest bubble 1]:\nwaits()\n\n" +
+		"goroutine 3 [sync.Mutex.Lock, synctest bubble 1]:\nlocked()\n")
+	os.Exit(2)
+}
+
+// marks is the environment variable with the name of that file.
+const marks = "BATCH_TEST_MARK"
+
+func TestAStuckProcessIsRunAgainOnce(t *testing.T) {
+	for seed, convicted := range map[uint64]bool{15: false, 16: true} {
+		r := runner("3")
+		r.Env = append(r.Env, marks+"="+filepath.Join(t.TempDir(), "mark"))
+		p := r.One(t.Context(), seed, Keep(nil))
+		if locked, waits := strings.Index(p.Stuck, "locked()"), strings.Index(p.Stuck, "waits()"); locked < 0 || waits < locked {
+			t.Errorf("seed %d: it is not told first who waits for a lock: %s", seed, p.Stuck)
+		}
+		if crash := len(p.Violations) == 1 && p.Violations[0].Rule == "crash" && strings.HasPrefix(p.Violations[0].What, "twice "); crash != convicted {
+			t.Errorf("seed %d: %v", seed, p.Violations)
+		}
+		totals := NewTotals()
+		totals.Add(p)
+		if !strings.Contains(totals.Line(), "ran again: 1;") {
+			t.Error(totals.Line())
+		}
+	}
 }
 
 // runner runs the fake.
@@ -101,7 +143,7 @@ func TestKeep(t *testing.T) {
 
 func TestAProcessWithoutAReportIsAViolation(t *testing.T) {
 	r := runner("3")
-	r.Timeout = 200 * time.Millisecond
+	r.Timeout = 2 * time.Second
 	for seed, says := range map[uint64]string{13: "unlucky", 14: "had not ended"} {
 		p := r.One(t.Context(), seed)
 		if p.Seed != seed || len(p.Violations) != 1 || p.Violations[0].Rule != "crash" || !strings.Contains(p.Violations[0].What, says) {
@@ -162,7 +204,7 @@ func TestTotals(t *testing.T) {
 	totals := NewTotals()
 	totals.Add(sim.Report{Seed: 1, Workload: "a", Operations: 5, Unknown: 1, Records: 9, Lived: time.Second, Counts: map[string]int{"fault kill": 2, "removed": 1}})
 	totals.Add(sim.Report{Seed: 2, Workload: "b", Operations: 7, Records: 3, Lived: 2 * time.Second, Counts: map[string]int{"fault kill": 1, "fault pause": 4}, Violations: []check.Violation{{}}})
-	if want := "2 seeds, 12 operations (1 unknown), 12 records, 7 faults, 3s of cluster life in 0s; 1 seeds failed"; totals.Line() != want {
+	if want := "2 seeds, 12 operations (1 unknown), 12 records, 7 faults, 3s of cluster life in 0s; ran again: 0; 1 seeds failed"; totals.Line() != want {
 		t.Errorf("it says %q, not %q", totals.Line(), want)
 	}
 	if len(totals.Failed) != 1 || totals.Failed[0].Seed != 2 {

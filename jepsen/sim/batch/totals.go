@@ -14,6 +14,7 @@ import (
 // Totals adds up reports.
 type Totals struct {
 	Seeds, Operations, Unknown, Faults int
+	Again                              int // seeds whose first process was stuck
 	Records                            uint64
 	Lived                              time.Duration
 	Counts, Workloads                  map[string]int
@@ -29,6 +30,9 @@ func NewTotals() *Totals {
 // Add adds a report.
 func (t *Totals) Add(p sim.Report) {
 	t.Seeds++
+	if p.Stuck != "" {
+		t.Again++
+	}
 	t.Operations += p.Operations
 	t.Unknown += p.Unknown
 	t.Records += p.Records
@@ -48,8 +52,8 @@ func (t *Totals) Add(p sim.Report) {
 // Line sums up in one line.
 func (t *Totals) Line() string {
 	took := time.Since(t.began)
-	return fmt.Sprintf("%d seeds, %d operations (%d unknown), %d records, %d faults, %v of cluster life in %v; %d seeds failed",
-		t.Seeds, t.Operations, t.Unknown, t.Records, t.Faults, t.Lived.Round(time.Second), took.Round(time.Second), len(t.Failed))
+	return fmt.Sprintf("%d seeds, %d operations (%d unknown), %d records, %d faults, %v of cluster life in %v; ran again: %d; %d seeds failed",
+		t.Seeds, t.Operations, t.Unknown, t.Records, t.Faults, t.Lived.Round(time.Second), took.Round(time.Second), t.Again, len(t.Failed))
 }
 
 // Print writes all of it.

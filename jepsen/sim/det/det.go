@@ -7,9 +7,10 @@
 // time where GOMAXPROCS is 1. What is left to chance is the runtime's own: which
 // ready case a select takes, where a map's iteration begins, which of two timers
 // of one instant comes first, what math/rand draws, and when the scheduler
-// interrupts a goroutine, or takes it for starving. Build replaces five files of
-// the standard library by way of go build -overlay, so that goroutines of a
-// bubble draw all that from one stream, and are not interrupted.
+// interrupts a goroutine, or takes it for starving; and where the heap has put
+// the keys of a map. Build replaces seven files of the standard library by way of
+// go build -overlay, so that goroutines of a bubble draw all that from one stream,
+// are not interrupted, and ask no map of theirs in which order it has pointers.
 //
 // The replacements are made for one version of Go, and each is checked to fit.
 // On another version Build builds a plain binary, and says so: the same checks

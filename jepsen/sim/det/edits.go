@@ -42,6 +42,12 @@ func files() []file {
 			name: "runtime/select.go",
 			edits: []edit{
 				{"\t\tj := cheaprandn(uint32(norder + 1))\n", "\t\tj := simChoice(uint32(norder + 1))\n"},
+				// Timers draw their place among those of one instant when somebody waits for them: in the order of the
+				// cases, not by the addresses of their channels, in which a select locks these.
+				{
+					"\t\tif c.timer != nil {\n\t\t\tblockTimerChan(c)\n\t\t}\n\t}\n\n\t// wait for someone to wake us up\n",
+					"\t}\n\tfor i := range scases {\n\t\tif c := scases[i].c; c != nil && c.timer != nil {\n\t\t\tblockTimerChan(c)\n\t\t}\n\t}\n\n\t// wait for someone to wake us up\n",
+				},
 			},
 		},
 		{
@@ -70,6 +76,29 @@ func files() []file {
 				// Whether a goroutine has waited too long for a lock is measured in real time.
 				{"starving = starving || runtime_nanotime()-waitStartTime > starvationThresholdNs", "starving = starving && waitStartTime != 0"},
 			},
+		},
+		// The order of a large map whose keys are pointers depends on where the heap has put them, and that on what
+		// was allocated before: arguments, the environment, a log. These two are gone through, in the order of their keys' coming.
+		{
+			name: "context/context.go",
+			edits: []edit{
+				{"children map[canceler]struct{} // set", "children map[canceler]uint64 // set"},
+				{"p.children = make(map[canceler]struct{})\n", "p.children = make(map[canceler]uint64)\n"},
+				{"p.children[child] = struct{}{}\n", "p.children[child] = simCome.Add(1)\n"},
+				{"\tfor child := range c.children {\n", "\tfor _, child := range simInOrder(c.children) {\n"},
+			},
+			append: inOrder,
+		},
+		{
+			name: "net/http/server.go",
+			edits: []edit{
+				{"activeConn map[*conn]struct{}\n", "activeConn map[*conn]uint64\n"},
+				{"s.activeConn = make(map[*conn]struct{})\n", "s.activeConn = make(map[*conn]uint64)\n"},
+				{"s.activeConn[c] = struct{}{}\n", "s.activeConn[c] = simCome.Add(1)\n"},
+				{"\tfor c := range s.activeConn {\n\t\tc.rwc.Close()\n", "\tfor _, c := range simInOrder(s.activeConn) {\n\t\tc.rwc.Close()\n"},
+				{"\tfor c := range s.activeConn {\n\t\tst, unixSec", "\tfor _, c := range simInOrder(s.activeConn) {\n\t\tst, unixSec"},
+			},
+			append: inOrder,
 		},
 	}
 }
@@ -104,5 +133,21 @@ func simChoice(n uint32) uint32 {
 		return cheaprandn(n)
 	}
 	return uint32((simNext() >> 32) * uint64(n) >> 32)
+}
+`
+
+// inOrder goes through a map in the order in which its keys came.
+const inOrder = `
+var simCome atomic.Uint64
+
+func simInOrder[K comparable](came map[K]uint64) []K {
+	list := make([]K, 0, len(came))
+	for k := range came {
+		list = append(list, k)
+		for i := len(list) - 1; i > 0 && came[list[i]] < came[list[i-1]]; i-- {
+			list[i], list[i-1] = list[i-1], list[i]
+		}
+	}
+	return list
 }
 `

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -12,7 +13,7 @@ type content struct {
 	entries     map[uint64]*raft.Log
 	first, last uint64 // 0: the log is empty
 	stable      map[string][]byte
-	snapshots   []*Snapshot // oldest first
+	snapshots   []*Snapshot // as raft's files have them: by term and index, then by age
 	notes       map[string]string
 }
 
@@ -20,6 +21,8 @@ type content struct {
 type Snapshot struct {
 	Meta raft.SnapshotMeta
 	Data []byte
+
+	rotten bool // it is not what was written
 }
 
 func newContent() *content {
@@ -58,11 +61,38 @@ func (c *content) remove(from, to uint64) {
 	}
 }
 
+// termAt returns the term of what stands at an index; 0 where that is not known.
+func (c *content) termAt(index uint64) uint64 {
+	if e := c.entries[index]; e != nil {
+		return e.Term
+	}
+	for _, s := range slices.Backward(c.snapshots) {
+		if s.Meta.Index == index {
+			return s.Meta.Term
+		}
+	}
+	return 0
+}
+
+// end returns where the log ends, or where the newest snapshot does.
+func (c *content) end() Place {
+	last := c.last
+	if n := len(c.snapshots); n > 0 {
+		last = max(last, c.snapshots[n-1].Meta.Index)
+	}
+	return Place{last, c.termAt(last)}
+}
+
 // snapshotsKept is how many snapshots a disk retains.
 const snapshotsKept = 3
 
+// keep adds a snapshot. One from further back than others is none of the newest,
+// though it was written last.
 func (c *content) keep(s *Snapshot) {
 	c.snapshots = append(slices.Clip(c.snapshots), s)
+	slices.SortStableFunc(c.snapshots, func(a, b *Snapshot) int {
+		return cmp.Or(cmp.Compare(a.Meta.Term, b.Meta.Term), cmp.Compare(a.Meta.Index, b.Meta.Index))
+	})
 	if extra := len(c.snapshots) - snapshotsKept; extra > 0 {
 		c.snapshots = c.snapshots[extra:]
 	}

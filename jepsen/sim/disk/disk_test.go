@@ -162,7 +162,7 @@ func TestSnapshots(t *testing.T) {
 		a := NewArchive()
 		d := New(a, 1)
 		s, stores := open(t, d)
-		for i := range uint64(5) {
+		for _, i := range []uint64{0, 1, 2, 4, 3} {
 			sink, err := stores.Snapshot.Create(1, i+1, 1, raft.Configuration{}, 1, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -182,6 +182,30 @@ func TestSnapshots(t *testing.T) {
 		}
 		if n := len(a.Snapshots()); n != 5 {
 			t.Errorf("the archive has %d snapshots", n)
+		}
+	})
+}
+
+// TestTheArchiveKnowsWhatStandsBefore has an index left out, as a restore does.
+func TestTheArchiveKnowsWhatStandsBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewArchive()
+		_, stores := open(t, New(a, 1))
+		sink, err := stores.Snapshot.Create(1, 4, 2, raft.Configuration{}, 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := &raft.Log{Index: 5, Term: 3}
+		if err := errors.Join(stores.Log.StoreLogs(entries(1, 3)), sink.Close(), stores.Log.StoreLog(last)); err != nil {
+			t.Fatal(err)
+		}
+		for at, want := range map[Place]uint64{{1, 1}: 0, {2, 1}: 1, {5, 3}: 2} {
+			if e, ok := a.Entry(at); !ok || e.Before != want {
+				t.Errorf("before %v stands one of term %d (%v), not of %d", at, e.Before, ok, want)
+			}
+		}
+		if k := a.Snapshots()[0]; k.Place() != (Place{4, 2}) || k.Before != (Place{3, 1}) {
+			t.Errorf("the snapshot is at %v behind %v", k.Place(), k.Before)
 		}
 	})
 }

@@ -69,8 +69,10 @@ func (l logs) StoreLogs(list []*raft.Log) error {
 	for i, e := range list {
 		kept[i] = network.Copy(e)
 	}
-	if l.s.alive() {
-		l.s.disk.archive.keep(kept, l.s.birth())
+	if l.s.alive() && len(kept) > 0 {
+		before := uint64(0)
+		l.s.read(func(c *content) { before = c.termAt(kept[0].Index - 1) })
+		l.s.disk.archive.keep(kept, before, l.s.birth())
 	}
 	return l.s.write(func(c *content, share float64) {
 		for _, e := range kept[:int(share*float64(len(kept)))] {
@@ -158,7 +160,11 @@ func (n snapshots) Open(id string) (meta *raft.SnapshotMeta, data io.ReadCloser,
 	err = fmt.Errorf("disk: no snapshot %q", id)
 	n.s.read(func(c *content) {
 		for _, s := range c.snapshots {
-			if s.Meta.ID == id {
+			switch {
+			case s.Meta.ID != id:
+			case s.rotten:
+				err = errRotten
+			default:
 				m := s.Meta
 				meta, data, err = &m, io.NopCloser(bytes.NewReader(s.Data)), nil
 			}
@@ -191,7 +197,9 @@ func (k *sink) Close() error {
 	k.snap.Meta.Size = int64(len(k.snap.Data))
 	kept := k.snap
 	if k.s.alive() {
-		k.s.disk.archive.keepSnapshot(kept, k.s.birth())
+		before := Place{}
+		k.s.read(func(c *content) { before = c.end() })
+		k.s.disk.archive.keepSnapshot(Kept{Snapshot: kept, Birth: k.s.birth(), Before: before})
 	}
 	return k.s.write(func(c *content, share float64) {
 		if share == 1 {

@@ -24,6 +24,9 @@ type trial struct {
 	Evidence
 	pair       twin.Pair
 	second     bool // the oracle has not lost its way
+	line       lineage
+	backups    map[uint64]backup // that were restored, by the index that this burned
+	copies     copies
 	snapshots  map[uint64][]disk.Kept
 	grants     grants
 	violations []check.Violation
@@ -34,13 +37,8 @@ const enough = 5
 
 // Judge judges a run. The nodes must not apply anything any more.
 func Judge(e Evidence) []check.Violation {
-	t := &trial{Evidence: e, pair: twin.Pair{Real: limit.New(), Model: oracle.New()}, second: true, snapshots: snapshotsByIndex(e.Archive)}
-	for index := uint64(1); index <= e.Witness.last; index++ {
-		if r, ok := e.Witness.records[index]; ok {
-			if !t.play(r) {
-				break
-			}
-		}
+	t := newTrial(e)
+	for index := uint64(1); index <= e.Witness.last && t.next(index); index++ {
 		t.compareSnapshots(index)
 		t.compareFinal(index)
 	}
@@ -50,7 +48,31 @@ func Judge(e Evidence) []check.Violation {
 		}
 	}
 	all := append(e.Witness.violations, t.violations...)
-	return append(all, judgeTime(e)...)
+	return append(all, judgeTime(e, t.line)...)
+}
+
+func newTrial(e Evidence) *trial {
+	line := trace(e.Archive, disk.Place{Index: e.Witness.last, Term: e.Witness.records[e.Witness.last].term})
+	t := &trial{
+		Evidence: e, pair: twin.Pair{Real: limit.New(), Model: oracle.New()}, second: true,
+		line: line, backups: line.backups(), copies: make(copies), snapshots: snapshotsByIndex(e.Archive, line),
+	}
+	t.copies.awaits(t.backups)
+	return t
+}
+
+// next goes on by one index; false: there is no going on.
+func (t *trial) next(index uint64) bool {
+	if b, ok := t.backups[index]; ok && !t.restore(b) {
+		return false
+	}
+	if r, ok := t.Witness.records[index]; ok && !r.burned && !t.play(r) {
+		return false
+	}
+	if t.second && !t.copies.take(t.pair.Model, index) {
+		t.second = false // it cannot be copied in the middle of bulk work
+	}
+	return true
 }
 
 func (t *trial) convict(checker, rule, format string, args ...any) {
@@ -70,6 +92,10 @@ func (t *trial) play(r record) bool {
 	entry, ok := t.Archive.Entry(disk.Place{Index: r.index, Term: r.term})
 	if !ok {
 		t.convict("replay", "E7", "%s applied a record of term %d at index %d that nobody ever stored", r.process, r.term, r.index)
+		return false
+	}
+	if term, known := t.line.terms[r.index]; known && term != r.term {
+		t.convict("replay", "E7", "%s applied a record of term %d at index %d, where the log has one of term %d", r.process, r.term, r.index, term)
 		return false
 	}
 	c, err := command.Decode(entry.Log.Data)

@@ -9,10 +9,13 @@ import (
 	"github.com/limitd/limitd/jepsen/sim/disk"
 )
 
-func snapshotsByIndex(a *disk.Archive) map[uint64][]disk.Kept {
+// snapshotsByIndex leaves out what the cluster never agreed to.
+func snapshotsByIndex(a *disk.Archive, line lineage) map[uint64][]disk.Kept {
 	by := make(map[uint64][]disk.Kept)
 	for _, s := range a.Snapshots() {
-		by[s.Meta.Index] = append(by[s.Meta.Index], s)
+		if !line.lost(a, s) {
+			by[s.Meta.Index] = append(by[s.Meta.Index], s)
+		}
 	}
 	return by
 }

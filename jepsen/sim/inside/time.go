@@ -20,9 +20,14 @@ const window = int64(10e9)
 // may be later than the leader's clock at that writing; and where a leader wrote
 // some records, one of them was written nearly at once, so that the latest of
 // them shows a clock that has lost time.
-func judgeTime(e Evidence) (list []check.Violation) {
+//
+// A restore begins cluster time anew, so that what a leader stamped before and
+// after one is judged like two terms.
+func judgeTime(e Evidence, line lineage) (list []check.Violation) {
 	for _, s := range e.Archive.Snapshots() {
-		e.Witness.installed(s)
+		if !line.lost(e.Archive, s) {
+			e.Witness.installed(s)
+		}
 	}
 	for _, t := range termsOf(e) {
 		list = append(list, t.judge(e)...)
@@ -30,7 +35,7 @@ func judgeTime(e Evidence) (list []check.Violation) {
 	return list[:min(len(list), enough)]
 }
 
-// term is what one leader stamped, by index.
+// term is what one leader stamped, by index, with no restore in between.
 type term struct {
 	number  uint64
 	records []born
@@ -45,20 +50,21 @@ type born struct {
 
 // termsOf sorts the committed records by the term in which they were stamped.
 func termsOf(e Evidence) (list []term) {
-	by := make(map[uint64]*term)
+	open := false
 	for _, index := range slices.Sorted(maps.Keys(e.Witness.records)) {
 		r := e.Witness.records[index]
+		if r.burned {
+			open = false
+		}
 		entry, ok := e.Archive.Entry(disk.Place{Index: index, Term: r.term})
-		if !ok || r.stampedIn != r.term {
+		if !ok || r.burned || r.stampedIn != r.term || entry.Process == "" {
 			continue
 		}
-		if by[r.term] == nil {
-			by[r.term] = &term{number: r.term}
+		if n := len(list); !open || list[n-1].number != r.term {
+			list, open = append(list, term{number: r.term}), true
 		}
-		by[r.term].records = append(by[r.term].records, born{Birth: entry.Birth, index: index, stamp: r.stamp})
-	}
-	for _, number := range slices.Sorted(maps.Keys(by)) {
-		list = append(list, *by[number])
+		last := &list[len(list)-1]
+		last.records = append(last.records, born{Birth: entry.Birth, index: index, stamp: r.stamp})
 	}
 	return list
 }
@@ -80,10 +86,6 @@ func (t term) judge(e Evidence) (list []check.Violation) {
 	}
 	shown := int64(math.MinInt64)
 	for _, r := range t.records {
-		if r.Process != t.records[0].Process {
-			convict("the record at index %d was first written by %s", r.index, r.Process)
-			return list
-		}
 		shown = max(shown, r.stamp-r.Mono)
 		if over := r.stamp - r.Mono - most; over > 0 {
 			convict("the record at index %d was stamped %d ns later than the leader's clock can have been", r.index, over)
@@ -98,11 +100,12 @@ func (t term) judge(e Evidence) (list []check.Violation) {
 
 // clock returns the bounds of the offset of the leader's clock from its
 // machine's. The moment at which it was set lies between the last that the
-// process had applied and the first record of its term.
+// process had applied and the first record of its term. What came later does not
+// count: a leader may never apply its own records, but get a snapshot after them.
 func (t term) clock(e Evidence) (least, most int64, ok bool) {
 	first := t.records[0]
 	life := e.Witness.lives[first.Process]
-	if end := slices.IndexFunc(life, func(m moment) bool { return m.record && m.index >= first.index }); end >= 0 {
+	if end := slices.IndexFunc(life, func(m moment) bool { return m.mono > first.Mono || m.record && m.index >= first.index }); end >= 0 {
 		life = life[:end]
 	}
 	before, ok := e.Witness.before(first.index)
@@ -126,8 +129,14 @@ func (t term) clock(e Evidence) (least, most int64, ok bool) {
 // in a snapshot of its own.
 const internal = 64
 
+// restored notes at which cluster time a restore let the log go on.
+func (w *Witness) restored(k disk.Kept, time int64) {
+	w.records[k.Meta.Index] = record{index: k.Meta.Index, term: k.Meta.Term, time: time, process: k.Process, burned: true}
+}
+
 // installed puts a snapshot into the life of the process that wrote it, where it
-// came from the leader: it goes beyond what the process had applied.
+// came from the leader, or is a backup: it goes beyond what the process had
+// applied, or over a restore.
 func (w *Witness) installed(s disk.Kept) {
 	life, last := w.lives[s.Process], uint64(0)
 	at := slices.IndexFunc(life, func(m moment) bool { return m.mono > s.Mono })
@@ -137,9 +146,20 @@ func (w *Witness) installed(s disk.Kept) {
 	for _, m := range life[:at] {
 		last = max(last, m.index)
 	}
-	if s.Meta.Index > last+internal {
+	if s.Meta.Index > last+internal || w.burnedBetween(last, s.Meta.Index) {
 		w.lives[s.Process] = slices.Insert(life, at, moment{mono: s.Mono, index: s.Meta.Index})
 	}
+}
+
+// burnedBetween tells whether a backup was restored after one index, up to
+// another that is not far from it.
+func (w *Witness) burnedBetween(from, to uint64) bool {
+	for index := from + 1; index <= to; index++ {
+		if w.records[index].burned {
+			return true
+		}
+	}
+	return false
 }
 
 // heeded returns the moments whose offsets count: those since the last restore,

@@ -51,6 +51,7 @@ type record struct {
 	process     string
 	stamp       int64
 	stampedIn   uint64 // the term; another than term: the record was not run
+	burned      bool   // it is none: a backup was restored here, and brought this time
 }
 
 // moment is one moment in the life of a process: its start, a record that it

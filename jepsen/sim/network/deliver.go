@@ -12,7 +12,9 @@ const longest = 10 * time.Second
 // deliver carries a message to its node and the answer back.
 func (t *Transport) deliver(m message, answer chan<- reply) {
 	there, back := Link{t.host.name, hostOf(m.to)}, Link{hostOf(m.to), t.host.name}
-	if !t.travel(there) {
+	timer := time.NewTimer(longest) // for one wait after the other
+	defer timer.Stop()
+	if !t.travel(there, timer) {
 		return
 	}
 	peer := t.host.net.transportAt(m.to)
@@ -23,60 +25,60 @@ func (t *Transport) deliver(m message, answer chan<- reply) {
 	if peer.id != m.id {
 		response <- raft.RPCResponse{Error: errOtherID}
 	} else {
-		rpc := m.make()
-		rpc.RespChan = response
-		if !peer.take(rpc) {
+		m.rpc.RespChan = response
+		if !peer.take(m.rpc, timer) {
 			return
 		}
 	}
-	end := time.NewTimer(longest)
-	defer end.Stop()
+	timer.Reset(longest)
 	select {
 	case r := <-response:
-		if peer.travel(back) {
+		if peer.travel(back, timer) {
 			select {
 			case answer <- reply{r.Response, r.Error}:
 			default: // the same was answered before
 			}
 		}
-	case <-peer.host.dead:
-	case <-peer.closed:
-	case <-end.C:
+	case <-peer.gone:
+	case <-timer.C:
 	}
 }
 
 // travel takes a message's time from the host of t; false: it does not arrive.
 // What comes to a host that is held, or from one, waits there.
-func (t *Transport) travel(l Link) bool {
+func (t *Transport) travel(l Link, timer *time.Timer) bool {
 	n := t.host.net
 	n.mu.Lock()
 	if t.host.deadLocked() {
 		n.mu.Unlock()
 		return false
 	}
-	way := time.NewTimer(n.delayLocked(l))
+	timer.Reset(n.delayLocked(l))
 	n.mu.Unlock()
-	defer way.Stop()
 	select {
-	case <-way.C:
+	case <-timer.C:
 	case <-t.host.dead:
 		return false
 	}
-	end := time.NewTimer(longest)
-	defer end.Stop()
-	for {
+	return n.passes(l, timer)
+}
+
+// passes tells whether a message gets over a link, as soon as neither of its
+// hosts is held.
+func (n *Network) passes(l Link, timer *time.Timer) bool {
+	for waits := false; ; waits = true {
 		n.mu.Lock()
 		cut, blocked, changed := n.rules[l].Cut, n.blockedLocked(l), n.changed
 		n.mu.Unlock()
-		if cut {
-			return false
+		if cut || !blocked {
+			return !cut
 		}
-		if !blocked {
-			return true
+		if !waits {
+			timer.Reset(longest)
 		}
 		select {
 		case <-changed:
-		case <-end.C:
+		case <-timer.C:
 			return false
 		}
 	}
@@ -92,7 +94,7 @@ func (n *Network) transportAt(at raft.ServerAddress) *Transport {
 }
 
 // take gives a request to this node's raft; false: it did not take it.
-func (t *Transport) take(rpc raft.RPC) bool {
+func (t *Transport) take(rpc raft.RPC, timer *time.Timer) bool {
 	if a, ok := rpc.Command.(*raft.AppendEntriesRequest); ok && isHeartbeat(a) {
 		t.mu.Lock()
 		beat := t.heartbeat
@@ -102,14 +104,12 @@ func (t *Transport) take(rpc raft.RPC) bool {
 			return true
 		}
 	}
-	end := time.NewTimer(longest)
-	defer end.Stop()
+	timer.Reset(longest)
 	select {
 	case t.consumer <- rpc:
 		return true
-	case <-t.host.dead:
-	case <-t.closed:
-	case <-end.C:
+	case <-t.gone:
+	case <-timer.C:
 	}
 	return false
 }

@@ -51,6 +51,9 @@ func (h *Host) Kill() {
 		return
 	}
 	close(h.dead)
+	if h.transport != nil {
+		_ = h.transport.Close()
+	}
 	for _, l := range h.listeners {
 		l.closeLocked()
 	}
@@ -198,6 +201,11 @@ func (n *Network) addressLocked(address string) (*net.TCPAddr, error) {
 		return nil, fmt.Errorf("network: the port of %q: %w", address, err)
 	}
 	return &net.TCPAddr{IP: net.IPv4(10, 0, 0, n.numbers[name]), Port: port}, nil
+}
+
+func renew(ch *chan struct{}) {
+	close(*ch)
+	*ch = make(chan struct{})
 }
 
 // listener takes the streams that others open.

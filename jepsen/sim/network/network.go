@@ -95,8 +95,12 @@ func (n *Network) Count() Count {
 
 // wakeLocked wakes all that wait for a change.
 func (n *Network) wakeLocked() {
-	close(n.changed)
-	n.changed = make(chan struct{})
+	renew(&n.changed)
+	for _, h := range n.hosts {
+		for _, c := range h.conns {
+			c.wakeLocked()
+		}
+	}
 }
 
 // blockedLocked tells whether nothing passes from one host to another now.

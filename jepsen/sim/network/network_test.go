@@ -212,3 +212,31 @@ func TestCopiesShareNothing(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestAReaderSleepsUntilBytesArrive has a reader that is waiting when bytes are
+// sent over a slow link, and two that wait at once.
+func TestAReaderSleepsUntilBytesArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(1)
+		here, there := pair(t, n.Host("a"), n.Host("b"))
+		n.Set(Link{"a", "b"}, Rule{Delay: time.Second})
+		began := time.Now()
+		time.AfterFunc(time.Second, func() { _, _ = here.Write([]byte("x")) })
+		if _, err := there.Read(make([]byte, 1)); err != nil || time.Since(began).Round(time.Millisecond) != 2*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		ended := make(chan error)
+		for range 2 {
+			go func() {
+				_, err := there.Read(make([]byte, 1))
+				ended <- err
+			}()
+		}
+		time.AfterFunc(time.Second, func() { _ = here.Close() })
+		for range 2 {
+			if err := <-ended; err != io.EOF {
+				t.Errorf("one of two readers: %v", err)
+			}
+		}
+	})
+}

@@ -16,11 +16,10 @@ type conn struct {
 	peer          *conn
 
 	// Guarded by host.net.mu.
-	in, out   *pipe
-	closed    bool
-	reset     bool          // broken from outside
-	wake      chan struct{} // closed when a deadline changes or this end is closed
-	deadlines [2]time.Time  // for reading, for writing
+	in, out          *pipe
+	reading, writing side
+	closed           bool
+	reset            bool // broken from outside
 }
 
 // pipe is one direction of a stream.
@@ -30,7 +29,8 @@ type pipe struct {
 	size     int       // bytes on their way
 	last     time.Time // when the newest segment arrives: none overtakes another
 	deaf     bool      // the reading end is closed
-	moved    chan struct{}
+
+	reader, writer *side // at its ends
 }
 
 // segment is what one Write sent, or the end of the stream.
@@ -47,30 +47,25 @@ const window = 256 << 10
 func (n *Network) pairLocked(from, to *Host, address string) (here, there *conn) {
 	remote, _ := n.addressLocked(address) // a listener has it
 	local := &net.TCPAddr{IP: net.IPv4(10, 0, 0, n.numbers[from.name]), Port: 32768 + int(n.count.Streams%28000)}
-	forth := &pipe{link: Link{from.name, to.name}, moved: make(chan struct{})}
-	back := &pipe{link: Link{to.name, from.name}, moved: make(chan struct{})}
-	here = &conn{host: from, local: local, remote: remote, in: back, out: forth, wake: make(chan struct{})}
-	there = &conn{host: to, local: remote, remote: local, in: forth, out: back, wake: make(chan struct{})}
+	here, there = &conn{host: from, local: local, remote: remote}, &conn{host: to, local: remote, remote: local}
+	here.out = &pipe{link: Link{from.name, to.name}, writer: &here.writing, reader: &there.reading}
+	there.out = &pipe{link: Link{to.name, from.name}, writer: &there.writing, reader: &here.reading}
+	here.in, there.in = there.out, here.out
 	here.peer, there.peer = there, here
 	from.conns, to.conns = append(from.conns, here), append(to.conns, there)
 	return here, there
 }
 
-func renew(ch *chan struct{}) {
-	close(*ch)
-	*ch = make(chan struct{})
-}
-
 // Read reads what has arrived.
 func (c *conn) Read(b []byte) (int, error) {
-	return c.loop(0, func(now time.Time) (int, time.Time, error) { return c.readLocked(b, now) })
+	return c.loop(&c.reading, func(now time.Time) (int, time.Time, error) { return c.readLocked(b, now) })
 }
 
 // Write sends a copy of b.
 func (c *conn) Write(b []byte) (sent int, err error) {
 	for len(b) > 0 {
 		part := b[:min(len(b), window)]
-		n, err := c.loop(1, func(now time.Time) (int, time.Time, error) { return c.writeLocked(part, now) })
+		n, err := c.loop(&c.writing, func(now time.Time) (int, time.Time, error) { return c.writeLocked(part, now) })
 		sent += n
 		if err != nil {
 			return sent, err
@@ -85,58 +80,39 @@ const again = syscall.EAGAIN
 
 // loop attempts something until it is done, this end is closed, or its deadline
 // has passed. An attempt that has to wait may say until when at most.
-func (c *conn) loop(kind int, attempt func(now time.Time) (int, time.Time, error)) (int, error) {
-	n := c.host.net
+func (c *conn) loop(s *side, attempt func(now time.Time) (int, time.Time, error)) (int, error) {
+	mu := &c.host.net.mu
+	mu.Lock()
+	defer mu.Unlock()
 	for {
-		n.mu.Lock()
 		now := time.Now()
-		if err := c.brokenLocked(kind, now); err != nil {
-			n.mu.Unlock()
+		if err := c.brokenLocked(s, now); err != nil {
 			return 0, err
 		}
 		done, until, err := attempt(now)
 		if err != again {
-			n.mu.Unlock()
 			return done, err
 		}
-		if d := c.deadlines[kind]; !d.IsZero() && (until.IsZero() || d.Before(until)) {
-			until = d
-		}
-		changed, wake, moved := n.changed, c.wake, c.in.moved
-		if kind == 1 {
-			moved = c.out.moved
-		}
-		n.mu.Unlock()
-		await(until, changed, wake, moved)
+		s.awaitLocked(mu, earlier(until, s.deadline))
 	}
 }
 
-// await waits for one of three signals, or an instant.
-func await(until time.Time, a, b, c <-chan struct{}) {
-	var at <-chan time.Time
-	if !until.IsZero() {
-		timer := time.NewTimer(time.Until(until))
-		defer timer.Stop()
-		at = timer.C
-	}
-	select {
-	case <-a:
-	case <-b:
-	case <-c:
-	case <-at:
-	}
-}
-
-func (c *conn) brokenLocked(kind int, now time.Time) error {
-	switch d := c.deadlines[kind]; {
+func (c *conn) brokenLocked(s *side, now time.Time) error {
+	switch {
 	case c.closed:
 		return net.ErrClosed
 	case c.reset:
 		return syscall.ECONNRESET
-	case !d.IsZero() && !now.Before(d):
+	case !s.deadline.IsZero() && !now.Before(s.deadline):
 		return os.ErrDeadlineExceeded
 	}
 	return nil
+}
+
+// wakeLocked has who reads and who writes look again.
+func (c *conn) wakeLocked() {
+	c.reading.wakeLocked()
+	c.writing.wakeLocked()
 }
 
 func (c *conn) readLocked(b []byte, now time.Time) (int, time.Time, error) {
@@ -156,7 +132,7 @@ func (c *conn) readLocked(b []byte, now time.Time) (int, time.Time, error) {
 		p.segments = p.segments[1:]
 	}
 	if p.size -= n; p.size < window && p.size+n >= window {
-		renew(&p.moved)
+		p.writer.wakeLocked()
 	}
 	return n, time.Time{}, nil
 }
@@ -191,7 +167,7 @@ func (p *pipe) sendLocked(n *Network, s segment, now time.Time) {
 	}
 	p.last = s.at
 	p.segments = append(p.segments, s)
-	renew(&p.moved)
+	p.reader.alertLocked(s.at)
 }
 
 // Close ends the stream; what was written still arrives.
@@ -216,13 +192,13 @@ func (c *conn) closeLocked(end error) {
 	}
 	c.in.deaf, c.in.segments, c.in.size = true, nil, 0
 	c.out.sendLocked(c.host.net, segment{end: end}, time.Now())
-	renew(&c.wake)
-	renew(&c.in.moved)
+	c.in.writer.wakeLocked()
+	c.wakeLocked()
 }
 
 func (c *conn) resetLocked() {
 	c.reset = true
-	renew(&c.wake)
+	c.wakeLocked()
 }
 
 // CloseWrite ends the direction from here; the other goes on.
@@ -240,20 +216,20 @@ func (c *conn) LocalAddr() net.Addr { return c.local }
 func (c *conn) RemoteAddr() net.Addr { return c.remote }
 
 // SetDeadline bounds reads and writes.
-func (c *conn) SetDeadline(t time.Time) error { return c.bound(t, 0, 1) }
+func (c *conn) SetDeadline(t time.Time) error { return c.bound(t, &c.reading, &c.writing) }
 
 // SetReadDeadline bounds reads.
-func (c *conn) SetReadDeadline(t time.Time) error { return c.bound(t, 0) }
+func (c *conn) SetReadDeadline(t time.Time) error { return c.bound(t, &c.reading) }
 
 // SetWriteDeadline bounds writes.
-func (c *conn) SetWriteDeadline(t time.Time) error { return c.bound(t, 1) }
+func (c *conn) SetWriteDeadline(t time.Time) error { return c.bound(t, &c.writing) }
 
-func (c *conn) bound(t time.Time, kinds ...int) error {
+func (c *conn) bound(t time.Time, sides ...*side) error {
 	c.host.net.mu.Lock()
 	defer c.host.net.mu.Unlock()
-	for _, k := range kinds {
-		c.deadlines[k] = t
+	for _, s := range sides {
+		s.deadline = t
+		s.wakeLocked()
 	}
-	renew(&c.wake)
 	return nil
 }

@@ -27,7 +27,7 @@ type Transport struct {
 	id       raft.ServerID
 	at       raft.ServerAddress
 	consumer chan raft.RPC
-	closed   chan struct{}
+	gone     chan struct{} // closed when it is closed, or its host dies
 	once     sync.Once
 
 	mu        sync.Mutex
@@ -36,10 +36,13 @@ type Transport struct {
 
 // Transport returns the host's transport, for the node id.
 func (h *Host) Transport(id raft.ServerID, at raft.ServerAddress) *Transport {
-	t := &Transport{host: h, id: id, at: at, consumer: make(chan raft.RPC), closed: make(chan struct{})}
+	t := &Transport{host: h, id: id, at: at, consumer: make(chan raft.RPC), gone: make(chan struct{})}
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
 	h.transport = t
+	if h.deadLocked() {
+		_ = t.Close()
+	}
 	return t
 }
 
@@ -64,7 +67,7 @@ func (t *Transport) SetHeartbeatHandler(f func(raft.RPC)) {
 
 // Close ends the transport.
 func (t *Transport) Close() error {
-	t.once.Do(func() { close(t.closed) })
+	t.once.Do(func() { close(t.gone) })
 	return nil
 }
 
@@ -75,10 +78,7 @@ func (t *Transport) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (ra
 
 // AppendEntries sends entries.
 func (t *Transport) AppendEntries(id raft.ServerID, to raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
-	written := withCopies(req)
-	return call(t, message{id: id, to: to, make: func() raft.RPC {
-		return raft.RPC{Command: withCopies(written)}
-	}}, resp)
+	return call(t, id, to, func() raft.RPC { return raft.RPC{Command: withCopies(req)} }, resp)
 }
 
 func withCopies(req *raft.AppendEntriesRequest) *raft.AppendEntriesRequest {
@@ -101,17 +101,17 @@ func Copy(e *raft.Log) *raft.Log {
 
 // RequestVote asks for a vote.
 func (t *Transport) RequestVote(id raft.ServerID, to raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
-	return call(t, plain(id, to, req), resp)
+	return call(t, id, to, plain(req), resp)
 }
 
 // RequestPreVote asks whether a vote could be won.
 func (t *Transport) RequestPreVote(id raft.ServerID, to raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
-	return call(t, plain(id, to, req), resp)
+	return call(t, id, to, plain(req), resp)
 }
 
 // TimeoutNow tells a node to stand for election.
 func (t *Transport) TimeoutNow(id raft.ServerID, to raft.ServerAddress, req *raft.TimeoutNowRequest, resp *raft.TimeoutNowResponse) error {
-	return call(t, plain(id, to, req), resp)
+	return call(t, id, to, plain(req), resp)
 }
 
 // InstallSnapshot sends a snapshot, all of it in one message.
@@ -120,28 +120,27 @@ func (t *Transport) InstallSnapshot(id raft.ServerID, to raft.ServerAddress, req
 	if err != nil {
 		return fmt.Errorf("read the snapshot: %w", err)
 	}
-	written := *req
-	return call(t, message{id: id, to: to, make: func() raft.RPC {
-		sent := written
+	return call(t, id, to, func() raft.RPC {
+		sent := *req
 		return raft.RPC{Command: &sent, Reader: bytes.NewReader(content)}
-	}}, resp)
+	}, resp)
 }
 
-// message is what is to be sent, written down when it was: raft uses its own
-// request again while a late or second copy is still under way. make returns it
-// anew, for each that arrives.
+// message is what is sent. It shares nothing with the request that it was
+// written from: raft uses that again while a late or second message is still
+// under way.
 type message struct {
-	id   raft.ServerID
-	to   raft.ServerAddress
-	make func() raft.RPC
+	id  raft.ServerID
+	to  raft.ServerAddress
+	rpc raft.RPC
 }
 
-func plain[T any](id raft.ServerID, to raft.ServerAddress, req *T) message {
-	written := *req
-	return message{id: id, to: to, make: func() raft.RPC {
-		sent := written
+// plain writes a message of a request that points to nothing.
+func plain[T any](req *T) func() raft.RPC {
+	return func() raft.RPC {
+		sent := *req
 		return raft.RPC{Command: &sent}
-	}}
+	}
 }
 
 // reply is what came back.
@@ -150,11 +149,11 @@ type reply struct {
 	err      error
 }
 
-// call sends m and waits for the answer.
-func call[T any](t *Transport, m message, resp *T) error {
+// call sends what write writes, anew for each message, and waits for the answer.
+func call[T any](t *Transport, id raft.ServerID, to raft.ServerAddress, write func() raft.RPC, resp *T) error {
 	answer := make(chan reply, 1)
-	for range t.copies(m.to) {
-		go t.deliver(m, answer)
+	for range t.copies(to) {
+		go t.deliver(message{id, to, write()}, answer)
 	}
 	timeout := time.NewTimer(answerTimeout)
 	defer timeout.Stop()
@@ -166,9 +165,7 @@ func call[T any](t *Transport, m message, resp *T) error {
 		return a.err
 	case <-timeout.C:
 		return errSilent
-	case <-t.closed:
-		return ErrDead
-	case <-t.host.dead:
+	case <-t.gone:
 		return ErrDead
 	}
 }

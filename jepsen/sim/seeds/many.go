@@ -24,7 +24,7 @@ func (s settings) many(ctx context.Context, r batch.Runner) (int, error) {
 	totals, said := batch.NewTotals(), time.Now()
 	tell := func(p sim.Report) {
 		totals.Add(p)
-		if len(p.Violations) > 0 {
+		if len(p.Violations) > 0 || p.Stuck != "" {
 			p.Print(os.Stdout)
 			fmt.Printf("again: %s\n", s.command(p.Seed, ""))
 		}

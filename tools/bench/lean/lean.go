@@ -5,7 +5,7 @@
 //	status, body, err := c.Post("/v1/release", []byte(`{"token": 1}`))
 //
 // It sends one request at a time over one connection, and reads answers that
-// have a Content-Length, as limitd's have. Nothing else of HTTP is in it.
+// have a Content-Length, or no body by their status. Nothing else of HTTP is in it.
 package lean
 
 import (
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 )
 
@@ -29,6 +30,11 @@ type Conn struct {
 
 // ErrAnswer says that an answer is not one that this client reads.
 var ErrAnswer = errors.New("lean: an answer that cannot be read")
+
+// errNoLength is an ErrAnswer, unless an answer of its status has no body.
+var errNoLength = fmt.Errorf("%w: it has no Content-Length", ErrAnswer)
+
+const lengthHeader = "Content-Length: "
 
 // Dial connects to a host:port.
 func Dial(address string) (*Conn, error) {
@@ -71,6 +77,9 @@ func (c *Conn) read() (status int, answer []byte, err error) {
 		return 0, nil, fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
 	n, err := c.length()
+	if status == http.StatusNoContent && errors.Is(err, errNoLength) {
+		n, err = 0, nil
+	}
 	if err != nil {
 		return 0, nil, err
 	}
@@ -96,14 +105,14 @@ func (c *Conn) length() (int, error) {
 		if len(line) == 0 {
 			break
 		}
-		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			if n, err = strconv.Atoi(string(value)); err != nil {
+		if len(line) > len(lengthHeader) && bytes.EqualFold(line[:len(lengthHeader)], []byte(lengthHeader)) {
+			if n, err = strconv.Atoi(string(line[len(lengthHeader):])); err != nil {
 				return 0, fmt.Errorf("%w: %w", ErrAnswer, err)
 			}
 		}
 	}
 	if n < 0 {
-		return 0, fmt.Errorf("%w: it has no Content-Length", ErrAnswer)
+		return 0, errNoLength
 	}
 	return n, nil
 }

@@ -17,6 +17,8 @@ func TestPost(t *testing.T) {
 		switch {
 		case r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json":
 			w.WriteHeader(http.StatusBadRequest)
+		case r.URL.Path == "/nothing":
+			w.WriteHeader(http.StatusNoContent)
 		case r.URL.Path == "/chunked":
 			w.(http.Flusher).Flush()
 		default:
@@ -35,6 +37,9 @@ func TestPost(t *testing.T) {
 		if status != http.StatusAccepted || string(answer) != "/there "+body || err != nil {
 			t.Errorf("%d %q %v", status, answer, err)
 		}
+	}
+	if status, answer, err := c.Post("/nothing", nil); status != http.StatusNoContent || len(answer) > 0 || err != nil {
+		t.Errorf("nothing: %d %q %v", status, answer, err)
 	}
 	if _, _, err := c.Post("/chunked", nil); !errors.Is(err, lean.ErrAnswer) {
 		t.Errorf("an answer without a length: %v", err)

@@ -33,12 +33,15 @@ func testRun(t *testing.T) {
 	if err != nil || closed.Load() != 4 {
 		t.Fatalf("%d closed, %v", closed.Load(), err)
 	}
-	if r.Operations < 796 || r.Operations > 804 || r.Latency(50) < time.Millisecond || r.Metered != time.Second {
+	// Of each caller's 200 those at the first and the last instant may count, or not.
+	if r.Operations < 792 || r.Operations > 804 || r.Latency(50) < time.Millisecond || r.Metered != time.Second {
 		t.Errorf("%d operations, p50 %v, metered %v", r.Operations, r.Latency(50), r.Metered)
 	}
 }
 
-func TestFailuresAreCounted(t *testing.T) {
+func TestFailuresAreCounted(t *testing.T) { synctest.Test(t, testFailures) }
+
+func testFailures(t *testing.T) {
 	var closed atomic.Int64
 	broken := errors.New("broken")
 	plan := load.Plan{Callers: 2, For: 100 * time.Millisecond, Open: func(i int) (load.Caller, error) {

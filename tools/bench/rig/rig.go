@@ -8,6 +8,7 @@
 package rig
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,10 @@ import (
 )
 
 // Place says which program is run, and where its data goes.
-type Place struct{ Binary, Dir string }
+type Place struct {
+	Binary, Dir string
+	Nodes       int // of limitd; 0: three
+}
 
 // System is something that runs: one process or a cluster of them.
 type System struct {
@@ -38,15 +42,15 @@ type System struct {
 func (s *System) Close() error { return s.close() }
 
 // readyIn is how long a system may take to start.
-const readyIn = 20 * time.Second
+const readyIn = time.Minute
 
-// StartLimitd starts three nodes with a log store, "boltdb" or "wal", and more HCL.
+// StartLimitd starts a cluster with a log store, "boltdb" or "wal", and more HCL.
 func StartLimitd(ctx context.Context, p Place, store, hcl string) (*System, error) {
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return nil, err
 	}
 	hcl += fmt.Sprintf("raft {\n  log_store = %q\n}\nlog {\n  level = \"warn\"\n}\n", store)
-	c, err := nodes.Start(nodes.Config{Binary: p.Binary, Dir: p.Dir, Size: 3, Extra: hcl})
+	c, err := nodes.Start(nodes.Config{Binary: p.Binary, Dir: p.Dir, Size: cmp.Or(p.Nodes, 3), Extra: hcl})
 	if err != nil {
 		return nil, fmt.Errorf("start limitd: %w", err)
 	}
@@ -75,7 +79,7 @@ func (s *System) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Leader = leader.HTTP
+	s.Leader, s.Follower = leader.HTTP, ""
 	for _, n := range s.Nodes.Nodes() {
 		if n != leader {
 			s.Follower = n.HTTP
@@ -125,13 +129,18 @@ const tick = 10 * time.Millisecond
 func (s *System) CPU() time.Duration {
 	var sum time.Duration
 	for _, pid := range s.pids() {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil {
-			return 0
-		}
-		sum += cpuTime(string(stat))
+		sum += ProcessCPU(pid)
 	}
 	return sum
+}
+
+// ProcessCPU returns the CPU time that a process has used, as CPU does.
+func ProcessCPU(pid int) time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	return cpuTime(string(stat))
 }
 
 // cpuTime reads utime and stime, the 12th and 13th field behind the name.

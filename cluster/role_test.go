@@ -1,0 +1,140 @@
+package cluster_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/limitd/limitd/cluster"
+	"github.com/limitd/limitd/cluster/clustertest"
+	"github.com/limitd/limitd/fsm/command"
+)
+
+// calm is a cluster whose leaders do as they do in production.
+func calm(t *testing.T, nodes int, a cluster.Autopilot, nonvoters ...string) *clustertest.Cluster {
+	c := clustertest.Start(t, clustertest.Options{Nodes: nodes, Change: func(n *clustertest.Node, cfg *cluster.Config) {
+		cfg.Autopilot = a
+		for _, name := range nonvoters {
+			cfg.Node.NonVoter = cfg.Node.NonVoter || n.Name == name
+		}
+	}})
+	c.Leader()
+	return c
+}
+
+func TestANewNodeWaitsForItsVote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := calm(t, 3, cluster.Autopilot{Stabilization: 10 * time.Second})
+		n := c.Add()
+		c.Eventually("the node to be taken in", func() bool { return readable(t, c, n) })
+		sleep(t, 5*time.Second)
+		report, err := c.Leader().R().Autopilot(t.Context())
+		if err != nil || len(report.Members) != 4 || report.Voters != 3 || report.Tolerance != 1 {
+			t.Fatalf("%+v %v", report, err)
+		}
+		if h := report.Members[3]; h.Role != cluster.NonVoter || !h.Healthy || !strings.Contains(h.Plan, "gets a vote in") {
+			t.Fatalf("after five seconds: %+v", h)
+		}
+		sleep(t, 10*time.Second)
+		if got := roles(c)["n4"]; got != cluster.Voter {
+			t.Fatalf("after fifteen seconds n4 is a %s", got)
+		}
+	})
+}
+
+// TestTheDeadAreCleanedUp down to the declared quorum, and no further.
+func TestTheDeadAreCleanedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := calm(t, 5, cluster.Autopilot{Cleanup: true, DeadAfter: 20 * time.Second, MinQuorum: 3})
+		fs := c.Followers()
+		sleep(t, time.Second) // all know their cluster
+		c.Kill(fs[0])
+		sleep(t, 15*time.Second)
+		if len(roles(c)) != 5 {
+			t.Fatalf("removed too early: %v", roles(c))
+		}
+		sleep(t, 10*time.Second)
+		c.Kill(fs[1])
+		if len(roles(c)) != 4 {
+			t.Fatalf("the dead node is a member still: %v", roles(c))
+		}
+		sleep(t, 25*time.Second)
+		c.Kill(fs[2])
+		sleep(t, 40*time.Second)
+		if len(roles(c)) != 3 {
+			t.Fatalf("the declared quorum is three: %v", roles(c))
+		}
+		c.Restart(fs[0])
+		c.Restart(fs[1])
+		c.Eventually("both to vote again, in place of the third", func() bool {
+			now := roles(c)
+			return len(now) == 4 && now[fs[0].Name] == cluster.Voter && now[fs[1].Name] == cluster.Voter
+		})
+	})
+}
+
+func TestANonVoterIsPromotedAndDemoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := calm(t, 3, cluster.Autopilot{}, "n4")
+		n := c.Add()
+		c.Eventually("the node to be taken in", func() bool { return readable(t, c, n) })
+		set := func(name string, role cluster.Role) error { return c.Leader().R().SetRole(t.Context(), name, role) }
+		c.Eventually("the node to be promoted", func() bool { return set("n4", cluster.Voter) == nil })
+		if err := set("n4", cluster.Voter); err != nil {
+			t.Fatalf("once more: %v", err)
+		}
+		sleep(t, 5*time.Second)
+		c.Kill(c.Leader()) // the next one leaves it its vote
+		op(t, c, "", &command.Tick{}, 0)
+		sleep(t, 5*time.Second)
+		if got := roles(c)["n4"]; got != cluster.Voter {
+			t.Fatalf("n4 is a %s", got)
+		}
+		if c.Leader() == n { // it hands over first
+			if err := set("n4", cluster.NonVoter); !errors.Is(err, cluster.ErrNotLeader) {
+				t.Fatal(err)
+			}
+		}
+		if err := set("n4", cluster.NonVoter); err != nil {
+			t.Fatal(err)
+		}
+		sleep(t, 5*time.Second)
+		if got := roles(c)["n4"]; got != cluster.NonVoter {
+			t.Fatalf("n4 is a %s", got)
+		}
+	})
+}
+
+func TestWhoseRoleIsNotChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := calm(t, 3, cluster.Autopilot{}, "n4")
+		n := c.Add()
+		c.Eventually("the node to be taken in", func() bool { return readable(t, c, n) })
+		refused := func(name string, role cluster.Role, want error, text string) {
+			t.Helper()
+			err := c.Leader().R().SetRole(t.Context(), name, role)
+			if !errors.Is(err, want) || !strings.Contains(err.Error(), text) {
+				t.Fatalf("%s as %s: %v", name, role, err)
+			}
+		}
+		refused("n9", cluster.Voter, cluster.ErrNoSuchNode, "n9")
+		refused(c.Leader().Name, cluster.NonVoter, cluster.ErrRole, `role = "nonvoter"`)
+		c.Kill(n)
+		sleep(t, 10*time.Second)
+		refused("n4", cluster.Voter, cluster.ErrRole, "has not answered for")
+	})
+}
+
+// TestALeaderThatMoved, with nobody beside it, is in the configuration as it is.
+func TestALeaderThatMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clustertest.Start(t, clustertest.Options{Nodes: 1})
+		n := c.Leader()
+		c.Stop(n)
+		n.Addr = "elsewhere:7481"
+		c.Restart(n)
+		c.Eventually("the address to be taken over", func() bool { return c.Leader().R().Nodes()[0].Peer == "elsewhere:7481" })
+	})
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+func TestRejoin(t *testing.T) {
+	for parted, want := range map[string]string{
+		"limit get a":        "limit get a",
+		"get a : b":          "get a:b",
+		"get a : b :: c":     "get a:b::c",
+		"list --output = ":   "list --output= ",
+		"list --output = js": "list --output=js",
+		": x":                ":x",
+		"":                   "",
+	} {
+		if got := strings.Join(rejoin(strings.Split(parted, " ")), " "); strings.TrimSpace(got) != strings.TrimSpace(want) {
+			t.Errorf("%q: %q, want %q", parted, got, want)
+		}
+	}
+}
+
+func TestBashQuote(t *testing.T) {
+	for word, want := range map[string]string{"gpu": "gpu", "a b": `a\ b`, "it's": `it\'s`, "a$(x)": `a\$\(x\)`, "--slots": "--slots", "mü": "mü"} {
+		if got := bashQuote(word); got != want {
+			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+}
+
+// TestNoLineIsTooOdd completes behind every command, in every odd state.
+func TestNoLineIsTooOdd(t *testing.T) {
+	app := newApp(world{})
+	names := func() []candidate { return words("gpu", "db") }
+	each(app.Commands, nil, func(path []string) {
+		for _, tail := range [][]string{{""}, {"-"}, {"--"}, {"--="}, {"--x=", ""}, {"-o"}, {"-o", ""}, {"--", ""}, {"--", "--", "x"}, {"=", ":"}, {"x", "y", "z"}} {
+			l := readLine(app, slices.Concat(path, tail))
+			for _, c := range l.candidates(names) {
+				if !strings.HasPrefix(c.word, l.typed) || strings.Contains(c.word+c.about, "\n") || strings.Contains(c.about, "`") {
+					t.Errorf("%v %v: the candidate %q (%s)", path, tail, c.word, c.about)
+				}
+			}
+		}
+	})
+	if l := readLine(app, nil); len(l.candidates(names)) < 10 {
+		t.Errorf("an empty line has the candidates %v", l.candidates(names))
+	}
+}
+
+// each visits every command.
+func each(commands []*cli.Command, above []string, visit func(path []string)) {
+	for _, c := range commands {
+		path := append(slices.Clone(above), c.Name)
+		visit(path)
+		each(c.Subcommands, path, visit)
+	}
+}

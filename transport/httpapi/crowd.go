@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Crowd is a listener that lets no more than a number of connections be open at
+// a time. One more is told 503 in plain HTTP/1.1, where its caller waits for
+// that, and closed: it costs no goroutine that reads, and no buffers.
+type Crowd struct {
+	net.Listener
+	most    int64
+	refusal []byte
+
+	open    atomic.Int64
+	refused atomic.Uint64
+}
+
+// NewCrowd returns a listener that lets at most most connections of l be open.
+// With silent, what is too much is closed without a word: behind TLS no caller
+// could read one.
+func NewCrowd(l net.Listener, most int, silent bool) *Crowd {
+	c := &Crowd{Listener: l, most: int64(most)}
+	if !silent {
+		c.refusal = []byte(refusal)
+	}
+	return c
+}
+
+// refusal is the answer to a connection that is too much.
+const refusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" +
+	`{"type":"urn:limitd:error:overloaded","title":"Overloaded","status":503,"code":"overloaded","effect":"none",` +
+	`"detail":"as many connections are open as http.max_connections allows",` +
+	`"hint":"use fewer connections, each for many requests; or ask another node"}` + "\n"
+
+// refusalTime is how long a refusal may take to be written: it fits into the
+// socket's buffer.
+const refusalTime = 10 * time.Millisecond
+
+// Accept returns the next connection that may be open.
+func (c *Crowd) Accept() (net.Conn, error) {
+	for {
+		conn, err := c.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c.open.Add(1) <= c.most {
+			return &counted{Conn: conn, crowd: c}, nil
+		}
+		c.open.Add(-1)
+		c.refused.Add(1)
+		if len(c.refusal) > 0 {
+			_ = conn.SetWriteDeadline(time.Now().Add(refusalTime))
+			_, _ = conn.Write(c.refusal)
+		}
+		_ = conn.Close()
+	}
+}
+
+// Open returns how many connections are open.
+func (c *Crowd) Open() int64 { return c.open.Load() }
+
+// Refused returns how many connections were too much, so far.
+func (c *Crowd) Refused() uint64 { return c.refused.Load() }
+
+// counted is a connection that leaves the crowd when it closes.
+type counted struct {
+	net.Conn
+	crowd *Crowd
+	once  sync.Once
+}
+
+// Close closes the connection.
+func (c *counted) Close() error {
+	c.once.Do(func() { c.crowd.open.Add(-1) })
+	return c.Conn.Close()
+}

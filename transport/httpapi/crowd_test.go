@@ -1,0 +1,57 @@
+package httpapi_test
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/limitd/limitd/transport/httpapi"
+)
+
+// TestCrowdIsBounded opens one connection too many, and then another in the
+// place of one that has gone.
+func TestCrowdIsBounded(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	crowd := httpapi.NewCrowd(listener, 2, false)
+	accepted := make(chan net.Conn)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for conn, err := crowd.Accept(); err == nil; conn, err = crowd.Accept() {
+			accepted <- conn
+		}
+	}()
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	dial()
+	first := <-accepted
+	dial()
+	second := <-accepted
+	text, err := io.ReadAll(dial())
+	if answer := string(text); err != nil || !strings.HasPrefix(answer, "HTTP/1.1 503 ") || !strings.Contains(answer, "\r\nRetry-After: 1\r\n") || !strings.Contains(answer, `"code":"overloaded"`) {
+		t.Errorf("one too many was told %q, %v", answer, err)
+	}
+	if crowd.Open() != 2 || crowd.Refused() != 1 {
+		t.Errorf("%d are open, %d were refused", crowd.Open(), crowd.Refused())
+	}
+	for range 2 { // closed twice, it leaves once
+		_ = first.Close()
+	}
+	dial()
+	third := <-accepted
+	if crowd.Open() != 2 {
+		t.Errorf("%d are open", crowd.Open())
+	}
+	_, _, _ = second.Close(), third.Close(), listener.Close()
+	<-done
+}

@@ -1,0 +1,116 @@
+package prefect
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/transport/prefect/lax"
+	"github.com/limitd/limitd/transport/wire"
+)
+
+// renew serves POST /leases/{id}/renew.
+func (c *call) renew() error {
+	form := lax.Parameters(c.body, "lease_duration")
+	id, faults := lax.PathUUID("lease_id", c.param)
+	duration := readDuration(form)
+	if faults = append(faults, form.Faults()...); len(faults) > 0 {
+		return &failure{kind: invalid, faults: faults}
+	}
+	if !isMinted(id) && c.api.upstream != nil {
+		return c.passOn()
+	}
+	if !isMinted(id) {
+		return &failure{kind: noLease}
+	}
+	if err := c.mayReach(wire.UUID(id)); err != nil {
+		return err
+	}
+	if c.api.fresh.covers(wire.UUID(id), duration) {
+		c.empty()
+		return nil
+	}
+	answer, err := c.runUnder("", &command.Renew{IDs: []string{wire.UUID(id)}, TTL: duration})
+	if err != nil {
+		return err
+	}
+	renewed, ok := answer.Result.(*command.Renewed)
+	if !ok {
+		return unexpected(answer.Result)
+	}
+	if renewed.Leases[0].State != command.LeaseHeld {
+		return &failure{kind: noLease}
+	}
+	c.empty()
+	return nil
+}
+
+// decrementWithLease serves POST /decrement-with-lease. An id that is not known
+// is no failure.
+func (c *call) decrementWithLease() error {
+	form := lax.Parameters(c.body, "lease_id")
+	id := form.UUID("lease_id", lax.Required)
+	if err := check(form); err != nil {
+		return err
+	}
+	if !isMinted(id) && c.api.upstream != nil {
+		return c.passOn()
+	}
+	if isMinted(id) {
+		if err := c.mayReach(wire.UUID(id)); err != nil {
+			return err
+		}
+		c.api.fresh.forget(wire.UUID(id))
+		answer, err := c.runUnder("", &command.Release{ID: wire.UUID(id)})
+		if err != nil {
+			return err
+		}
+		if p, failed := answer.Result.(*command.Problem); failed {
+			return refusal(p)
+		}
+	}
+	c.empty()
+	return nil
+}
+
+// decrement serves POST /decrement: slots that were taken without a lease.
+func (c *call) decrement() error {
+	form := lax.Parameters(c.body, "slots", "names", "occupancy_seconds", "create_if_missing")
+	op := command.Decrement{}
+	slots, names := form.Int("slots", lax.Required, lax.Above(0)), form.Texts("names", lax.Required)
+	if n := form.Number("occupancy_seconds", lax.Optional); n != nil && n.Value > 0 {
+		op.Occupied = int64(min(n.Value, maxDuration.Seconds()*365) * float64(time.Second))
+	}
+	form.Bool("create_if_missing", lax.Optional)
+	if err := check(form); err != nil {
+		return err
+	}
+	if c.isForeign(names...) {
+		return c.passOn()
+	}
+	list, err := entries(names, *slots, command.Concurrency)
+	if err != nil {
+		return err
+	}
+	if err := c.mayAcquire(list); err != nil {
+		return err
+	}
+	if op.Entries = list; len(list) == 0 {
+		c.json(http.StatusOK, []minimal{})
+		return nil
+	}
+	answer, err := c.run(&op)
+	if err != nil {
+		return err
+	}
+	found, ok := answer.Result.(*command.Limits)
+	if !ok {
+		return unexpected(answer.Result)
+	}
+	out := make([]minimal, len(found.Limits))
+	for i, l := range found.Limits {
+		out[i] = minimal{wire.UUID(l.UUID), l.Name, l.Settings.Slots}
+	}
+	c.json(http.StatusOK, out)
+	return nil
+}

@@ -1,0 +1,183 @@
+package prefect
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/prefect/lax"
+	"github.com/limitd/limitd/transport/wire"
+)
+
+// Behind a node there may be a Prefect server, which gets all that is not about
+// limits: flows, their runs, events, logs, and what else a Prefect server keeps.
+// Of what is about limits it gets the leases that it made, and the limits that
+// it keeps for its own use: those of tags and deployments.
+
+const (
+	dialTimeout = 5 * time.Second
+	// answerTimeout bounds the silence before an answer begins; clients give up
+	// after 60 s. What follows, events for one, may last.
+	answerTimeout = 70 * time.Second
+	idleTimeout   = 60 * time.Second
+	idlePerHost   = 64
+)
+
+// newProxy returns the way to the server whose API is at target. Guarded, what the
+// client shows is a token of limitd's, and none of that server's business.
+func newProxy(target *url.URL, guarded bool, log hclog.Logger) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			cutBase(r.Out.URL)
+			r.SetURL(target)
+			r.SetXForwarded()
+			if guarded {
+				r.Out.Header.Del("Authorization")
+			}
+			if password, ok := target.User.Password(); ok && guarded {
+				r.Out.SetBasicAuth(target.User.Username(), password)
+			}
+		},
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			TLSHandshakeTimeout:   dialTimeout,
+			ResponseHeaderTimeout: answerTimeout,
+			IdleConnTimeout:       idleTimeout,
+			MaxIdleConnsPerHost:   idlePerHost,
+		},
+		FlushInterval: -1,
+		ModifyResponse: func(res *http.Response) error {
+			keepHere(res.Header, target)
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			p, ok := w.(*passage)
+			if !ok || r.Context().Err() != nil {
+				return
+			}
+			log.Warn("the upstream Prefect server does not answer", "upstream", target.Redacted(), "err", err)
+			p.call.fail(p.call.upstreamIsDown())
+		},
+	}
+}
+
+// cutBase leaves what stands behind Base in a path.
+func cutBase(u *url.URL) {
+	u.Path = strings.TrimPrefix(u.Path, Base)
+	u.RawPath = strings.TrimPrefix(u.RawPath, Base)
+}
+
+// climbs tells whether a path has a segment that leads up, which an upstream server
+// would follow out of its API, to what else its host serves.
+func climbs(u *url.URL) bool {
+	return slices.Contains(strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' || r == '\\' }), "..")
+}
+
+// keepHere makes a redirect within the server one within this node.
+func keepHere(h http.Header, target *url.URL) {
+	to, err := url.Parse(h.Get("Location"))
+	if err != nil || to.Host != target.Host {
+		return
+	}
+	if rest, below := strings.CutPrefix(to.EscapedPath(), strings.TrimSuffix(target.EscapedPath(), "/")); below {
+		here := Base + rest
+		if to.RawQuery != "" {
+			here += "?" + to.RawQuery
+		}
+		h.Set("Location", here)
+	}
+}
+
+// passage is a client's side of a request that is passed on.
+type passage struct {
+	http.ResponseWriter
+	call *call
+}
+
+// WriteHeader notes the status that the client gets.
+func (p *passage) WriteHeader(status int) {
+	if p.call.status = status; p.call.asksCSRF {
+		p.call.api.csrf.heard(status)
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController flush and hijack.
+func (p *passage) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// passOn has the upstream server answer. Streams end when the node stops.
+func (c *call) passOn() error {
+	if climbs(c.r.URL) {
+		return &failure{kind: noRoute}
+	}
+	ctx, cancel := context.WithCancel(c.r.Context())
+	defer cancel()
+	pass, open := c.api.sockets.Enter(cancel)
+	if !open {
+		return c.shuttingDown()
+	}
+	defer pass.Leave()
+	c.api.streams.Add(1)
+	defer c.api.streams.Done()
+	r := c.r.WithContext(ctx)
+	if c.raw != nil {
+		r.Body = io.NopCloser(bytes.NewReader(c.raw))
+	}
+	c.upstream = true
+	c.w.Header().Set(wire.HeaderNode, c.api.cfg.Node)
+	c.api.upstream.ServeHTTP(&passage{c.w, c}, r)
+	return nil
+}
+
+// upstreamIsDown is what the client is told where the upstream server cannot be
+// reached.
+func (c *call) upstreamIsDown() error {
+	if c.asksCSRF {
+		c.api.csrf.offFor(downKnownFor)
+		return noCSRF()
+	}
+	return &failure{kind: busy}
+}
+
+// isForeign tells whether limits of these names are the upstream server's own:
+// all are of tags or deployments, and unknown here.
+func (c *call) isForeign(names ...string) bool {
+	if c.api.upstream == nil || len(names) == 0 {
+		return false
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, "tag:") && !strings.HasPrefix(name, "deployment:") {
+			return false
+		}
+	}
+	known := false
+	err := c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) {
+		for _, name := range names {
+			_, found := s.Limit(name)
+			known = known || found
+		}
+	})
+	return err == nil && !known
+}
+
+// isForeignParam is isForeign for the limit that the path names; ids that are not
+// known here may be the upstream server's, too.
+func (c *call) isForeignParam() bool {
+	id, why := lax.ParseUUID(c.param)
+	if why != "" || c.api.upstream == nil {
+		return c.isForeign(c.param)
+	}
+	known := false
+	err := c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) { _, known = s.LimitByID(id) })
+	return err == nil && !known
+}

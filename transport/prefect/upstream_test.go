@@ -1,0 +1,153 @@
+package prefect_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+	"github.com/limitd/limitd/transport/prefect"
+)
+
+// newUpstream returns a world before a server that says what it was asked.
+func newUpstream(t *testing.T) (w *world, real *httptest.Server) {
+	t.Helper()
+	real = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/prefect/api/flows/filter":
+			http.Redirect(out, r, "http://"+r.Host+"/prefect/api/flows/filter/?a=b", http.StatusTemporaryRedirect)
+			return
+		case "/prefect/api/csrf-token":
+			if r.URL.Query().Get("client") == "off" {
+				out.WriteHeader(http.StatusUnprocessableEntity)
+				return
+			}
+		case "/prefect/api/events/out":
+			conn, err := websocket.Accept(out, r, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.Write(r.Context(), websocket.MessageText, []byte("hello"))
+			_, _, _ = conn.Read(r.Context())
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(out, "%s %s %s for %s", r.Method, r.URL, body, r.Header.Get("X-Forwarded-For"))
+	}))
+	t.Cleanup(real.Close)
+	target, err := url.Parse(real.URL + "/prefect/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = newWorldOf(t, prefect.Config{Upstream: target})
+	t.Cleanup(w.api.Close)
+	return w, real
+}
+
+// passes makes a call that the upstream server is to answer.
+func (w *world) passes(method, path, body string) {
+	w.t.Helper()
+	rec := httptest.NewRecorder()
+	w.api.ServeHTTP(rec, httptest.NewRequest(method, prefect.Base+path, strings.NewReader(body)))
+	if want := fmt.Sprintf("%s /prefect/api%s %s for 192.0.2.1", method, path, body); rec.Code != 200 || rec.Body.String() != want {
+		w.t.Errorf("%s %s: %d %q, want %q", method, path, rec.Code, rec.Body, want)
+	}
+}
+
+const foreignLease = "018f3c5e-0000-4000-8000-000000000000"
+
+// What is about limits stays here, all else goes to the upstream server, and of
+// limits what it keeps itself.
+func TestUpstream(t *testing.T) {
+	w, _ := newUpstream(t)
+	w.passes("POST", "/flow_runs/", `{"name":"x"}`)
+	w.passes("GET", "/admin/version", "")
+	w.passes("GET", "/csrf-token?client=x", "")
+	w.passes("POST", "/logs/", "[]")
+	w.passes("GET", "/concurrency_limits/tag/a%2Fb", "")
+	w.passes("POST", limitsPath+"/leases/"+foreignLease+"/renew", `{"lease_duration":60}`)
+	w.passes("POST", limitsPath+"/decrement-with-lease", `{"lease_id":"`+foreignLease+`"}`)
+	for _, path := range []string{"/increment", "/increment-with-lease", "/decrement"} {
+		w.passes("POST", limitsPath+path, `{"slots":1,"names":["tag:a","deployment:b"]}`)
+	}
+	w.passes("GET", limitsPath+"/tag:a", "")
+	w.passes("PATCH", limitsPath+"/"+foreignLease, `{"limit":1}`)
+	w.passes("DELETE", limitsPath+"/tag:a", "")
+
+	w.do("GET", "/health", "").must(200)
+	w.do("GET", "/ready", "").must(200)
+	w.do("GET", limitsPath+"/db", "").must(404)
+	id := w.post("/", `{"name":"tag:a","limit":1}`).must(201).body[7:43]
+	w.do("GET", limitsPath+"/tag:a", "").must(200)
+	w.do("PATCH", limitsPath+"/"+id, `{"limit":2}`).must(204)
+	lease := w.post("/increment-with-lease", `{"slots":1,"names":["tag:a","tag:b"]}`).lease()
+	w.post("/leases/"+lease+"/renew", "").must(204)
+	w.release(lease)
+	w.post("/increment", `{"slots":1,"names":["tag:b","db"]}`).must(200)
+}
+
+// Nobody gets out of the upstream server's API to what else its host serves.
+func TestUpstreamPathsStayBelowTheAPI(t *testing.T) {
+	w, _ := newUpstream(t)
+	for _, path := range []string{"/../admin", "/flows/..%2f../admin", "/%2e%2e/admin", "/..%5cadmin", "/flows/.."} {
+		w.do("GET", path, "").must(404)
+	}
+	w.passes("GET", "/flows/a..b", "")
+}
+
+func TestUpstreamRedirectsStayHere(t *testing.T) {
+	w, _ := newUpstream(t)
+	rec := httptest.NewRecorder()
+	w.api.ServeHTTP(rec, httptest.NewRequest("POST", "/api/flows/filter", nil))
+	if to := rec.Header().Get("Location"); rec.Code != 307 || to != "/api/flows/filter/?a=b" {
+		t.Errorf("%d to %q", rec.Code, to)
+	}
+}
+
+// Streams pass, and end when the node stops.
+func TestUpstreamWebSocket(t *testing.T) {
+	w, _ := newUpstream(t)
+	server := httptest.NewServer(w.api)
+	defer server.Close()
+	conn, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http")+"/api/events/out", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, text, err := conn.Read(t.Context()); err != nil || string(text) != "hello" {
+		t.Errorf("%s, %v", text, err)
+	}
+	w.api.Close()
+	if _, _, err := conn.Read(t.Context()); err == nil {
+		t.Error("the stream goes on")
+	}
+	w.do("GET", "/flows", "").must(503)
+}
+
+// An upstream server that is down takes no limits with it.
+func TestUpstreamIsDown(t *testing.T) {
+	w, real := newUpstream(t)
+	real.Close()
+	if a := w.do("POST", "/flow_runs/", "{}").must(503); a.header.Get("Retry-After") != "1" {
+		t.Errorf("%v", a.header)
+	}
+	w.post("/increment", ask).must(200)
+	w.do("GET", "/csrf-token?client=x", "").must(422).is(`{"detail":"CSRF protection is disabled."}`)
+}
+
+// An upstream server without tokens is asked for one once a minute.
+func TestUpstreamCSRF(t *testing.T) {
+	w, _ := newUpstream(t)
+	w.passes("GET", "/csrf-token?client=x", "")
+	w.passes("GET", "/csrf-token?client=y", "")
+	rec := httptest.NewRecorder()
+	w.api.ServeHTTP(rec, httptest.NewRequest("GET", "/api/csrf-token?client=off", nil))
+	if rec.Code != 422 {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	w.do("GET", "/csrf-token?client=x", "").must(422).is(`{"detail":"CSRF protection is disabled."}`)
+}
