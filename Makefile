@@ -91,7 +91,7 @@ show: build faultclock
 	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
 
 ## show-upgrade: the same, of restarts and upgrades alone, in every order: to the version to come (a build with a tag), and from BEFORE to this one; two minutes
-BEFORE ?= ed5899d
+BEFORE ?= 8ff9a6e
 .PHONY: show-upgrade bin/limitd-next
 show-upgrade: build bin/limitd-next bin/limitd-$(BEFORE)
 	$(GO) run ./jepsen/show -bin bin/limitd -next bin/limitd-next -before bin/limitd-$(BEFORE) rolling upgrade-first upgrade-middle upgrade-last upgrade-before

@@ -15,6 +15,9 @@ func NewEncoder(buf []byte) *Encoder { return &Encoder{buf: buf} }
 // Bytes returns all that was written.
 func (e *Encoder) Bytes() []byte { return e.buf }
 
+// Reset forgets all that was written, and keeps its memory.
+func (e *Encoder) Reset() { e.buf = e.buf[:0] }
+
 // Uint writes v as a varint.
 func (e *Encoder) Uint(v uint64) { e.buf = binary.AppendUvarint(e.buf, v) }
 
@@ -111,15 +114,25 @@ func (d *Decoder) Bool() bool {
 }
 
 // String reads a string behind its length.
-func (d *Decoder) String() string {
+func (d *Decoder) String() string { return string(d.Raw()) }
+
+// Raw reads bytes behind their length. They are the decoder's own.
+func (d *Decoder) Raw() []byte {
 	n := d.Uint()
 	if n > uint64(len(d.buf)) {
-		d.fail("a string of %d bytes in %d", n, len(d.buf))
-		return ""
+		d.fail("%d bytes in %d", n, len(d.buf))
+		return nil
 	}
-	s := string(d.buf[:n])
+	b := d.buf[:n:n]
 	d.buf = d.buf[n:]
-	return s
+	return b
+}
+
+// Rest reads all that is left over. The bytes are the decoder's own.
+func (d *Decoder) Rest() []byte {
+	b := d.buf
+	d.buf = nil
+	return b
 }
 
 // Fixed fills b.

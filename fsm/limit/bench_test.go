@@ -3,7 +3,6 @@ package limit_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"runtime"
 	"testing"
 	"time"
@@ -158,42 +157,6 @@ func BenchmarkExpireAtOnce(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*size), "ns/lease")
 		b.ReportMetric(longest.Seconds()*1e3, "max-ms")
-	})
-}
-
-// BenchmarkApplyDuringSnapshot: pairs while a snapshot of so many leases is
-// written. stall-ms is the longest that taking the snapshot or one record took.
-func BenchmarkApplyDuringSnapshot(b *testing.B) {
-	sizes(b, "leases", func(b *testing.B, size int) {
-		s := newBench(b)
-		s.limit("db", command.MaxSlots)
-		for range size {
-			s.acquire("db", 0)
-		}
-		var longest time.Duration
-		timed := func(f func()) {
-			start := time.Now()
-			f()
-			longest = max(longest, time.Since(start))
-		}
-		for b.Loop() {
-			var frozen *limit.Snapshot
-			timed(func() { frozen = s.state.Snapshot() })
-			done := make(chan error)
-			go func() { done <- frozen.Write(io.Discard) }()
-			for written := false; !written; {
-				select {
-				case err := <-done:
-					if err != nil {
-						b.Fatal(err)
-					}
-					written = true
-				default:
-					timed(func() { s.pair(b, "db") })
-				}
-			}
-		}
-		b.ReportMetric(longest.Seconds()*1e3, "stall-ms")
 	})
 }
 

@@ -87,15 +87,14 @@ func decodeHolding(d *command.Decoder) (pair, *holding) {
 }
 
 func encodeLease(e *command.Encoder, x *lease) {
-	t := x.terms.unpack()
+	t := x.terms.split()
 	e.Uint(x.token)
 	e.String(x.id)
-	command.EncodeOwner(e, t.owner)
+	e.Fixed(t.owner)
 	for _, v := range [...]int64{t.ttl, t.granted, t.waited, x.end, t.wall} {
 		e.Int(v)
 	}
-	encodeGrants(e, t.grants)
-	encodeStrings(e, t.skipped)
+	e.Fixed(t.lists)
 }
 
 func decodeLease(d *command.Decoder) *lease {

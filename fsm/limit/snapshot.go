@@ -143,32 +143,42 @@ func (n *Snapshot) Digest() (digest [32]byte) {
 func (n *Snapshot) frames(out *bufio.Writer) error {
 	s := &n.frozen
 	f := framer{out: out}
-	f.frame(sectionCluster, func(e *command.Encoder) { encodeCluster(e, s) })
+	encodeCluster(f.begin(sectionCluster), s)
+	f.end()
 	s.limits.ascend(0, func(_ uint64, l *limitRow) bool {
-		return f.frame(sectionLimits, func(e *command.Encoder) { encodeLimit(e, l) })
+		encodeLimit(f.begin(sectionLimits), l)
+		return f.end()
 	})
 	s.holdings.ascend(pair{}, func(k pair, h *holding) bool {
-		return f.frame(sectionHoldings, func(e *command.Encoder) { encodeHolding(e, k, h) })
+		encodeHolding(f.begin(sectionHoldings), k, h)
+		return f.end()
 	})
 	s.leases.ascend(0, func(_ uint64, x *lease) bool {
-		return f.frame(sectionLeases, func(e *command.Encoder) { encodeLease(e, x) })
+		encodeLease(f.begin(sectionLeases), x)
+		return f.end()
 	})
 	s.waiters.ascend(0, func(_ uint64, w *waiter) bool {
-		return f.frame(sectionWaiters, func(e *command.Encoder) { encodeWaiter(e, w, s.parkOf(w)) })
+		encodeWaiter(f.begin(sectionWaiters), w, s.parkOf(w))
+		return f.end()
 	})
 	s.requests.ascend("", func(id string, r *request) bool {
-		return f.frame(sectionRequests, func(e *command.Encoder) { encodeRequest(e, id, r) })
+		encodeRequest(f.begin(sectionRequests), id, r)
+		return f.end()
 	})
 	for _, j := range s.jobs {
-		f.frame(sectionJobs, func(e *command.Encoder) { encodeJob(e, j) })
+		encodeJob(f.begin(sectionJobs), j)
+		f.end()
 	}
 	for _, limit := range sortedMarks(s.marked) {
-		f.frame(sectionMarks, func(e *command.Encoder) { e.Uint(limit) })
+		f.begin(sectionMarks).Uint(limit)
+		f.end()
 	}
 	s.acl.Rows(func(kind acl.RowKind, encode func(*command.Encoder)) bool {
-		return f.frame(sectionACL+section(kind), encode)
+		encode(f.begin(sectionACL + section(kind)))
+		return f.end()
 	})
-	f.frame(sectionEnd, func(*command.Encoder) {})
+	f.begin(sectionEnd)
+	f.end()
 	return f.err
 }
 
@@ -184,24 +194,28 @@ func sortedMarks(marked map[uint64]uint64) []uint64 {
 // framer writes frames, and keeps the first error.
 type framer struct {
 	out  *bufio.Writer
-	row  []byte
+	size [binary.MaxVarintLen64]byte
+	row  command.Encoder
 	rows int // written
 	err  error
 }
 
-// yieldEvery is how many rows are written, in some 50 us, before others have
+// yieldEvery is how many rows are written, in some 30 us, before others have
 // their turn: on few cores Apply would wait as long as the scheduler lets a
 // goroutine run, 10 ms, and again behind the collector.
 const yieldEvery = 64
 
-// frame writes one row. It returns false once a write has failed.
-func (f *framer) frame(kind section, encode func(*command.Encoder)) bool {
-	e := command.NewEncoder(append(f.row[:0], byte(kind)))
-	encode(e)
-	f.row = e.Bytes()
-	var length [binary.MaxVarintLen64]byte
-	f.write(binary.AppendUvarint(length[:0], uint64(len(f.row))))
-	f.write(f.row)
+// begin returns what a row of that section is to be written to.
+func (f *framer) begin(kind section) *command.Encoder {
+	f.row.Reset()
+	f.row.Byte(byte(kind))
+	return &f.row
+}
+
+// end writes the row. It returns false once a write has failed.
+func (f *framer) end() bool {
+	f.write(binary.AppendUvarint(f.size[:0], uint64(len(f.row.Bytes()))))
+	f.write(f.row.Bytes())
 	if f.rows++; f.rows%yieldEvery == 0 {
 		runtime.Gosched()
 	}

@@ -43,42 +43,54 @@ type grant struct {
 // packedTerms is terms in memory, a fifth of their size:
 //
 //	ttl, granted, waited, wall     varints
-//	grants, owner, skipped         as in a snapshot's row of a lease
+//	owner                          its length, a varint, before it
+//	grants, skipped
 //
-// They come in the order in which they are asked for most.
+// The last three are the bytes of a snapshot's row of a lease, so that to write one
+// makes no garbage.
 type packedTerms []byte
 
 func (t *terms) pack() packedTerms {
-	e := command.NewEncoder(make([]byte, 0, 64))
+	owner := command.NewEncoder(make([]byte, 0, 64))
+	command.EncodeOwner(owner, t.owner)
+	e := command.NewEncoder(make([]byte, 0, 128))
 	for _, v := range [...]int64{t.ttl, t.granted, t.waited, t.wall} {
 		e.Int(v)
 	}
+	e.Uint(uint64(len(owner.Bytes())))
+	e.Fixed(owner.Bytes())
 	encodeGrants(e, t.grants)
-	command.EncodeOwner(e, t.owner)
 	encodeStrings(e, t.skipped)
 	return slices.Clone(e.Bytes())
 }
 
-// unpack returns all terms.
-func (p packedTerms) unpack() (t terms) {
+// splitTerms is packedTerms taken apart, with its lists as a row has them.
+type splitTerms struct {
+	ttl, granted, waited, wall int64
+	owner                      []byte
+	lists                      []byte // grants, skipped
+}
+
+func (p packedTerms) split() (t splitTerms) {
 	d := command.NewDecoder(p)
-	for _, v := range [...]*int64{&t.ttl, &t.granted, &t.waited, &t.wall} {
-		*v = d.Int()
-	}
-	t.grants = decodeGrants(d)
-	t.owner = command.DecodeOwner(d)
-	t.skipped = decodeStrings(d)
+	t.ttl, t.granted, t.waited, t.wall = d.Int(), d.Int(), d.Int(), d.Int()
+	t.owner, t.lists = d.Raw(), d.Rest()
 	return t
+}
+
+// unpack returns all terms.
+func (p packedTerms) unpack() terms {
+	t := p.split()
+	lists := command.NewDecoder(t.lists)
+	return terms{
+		ttl: t.ttl, granted: t.granted, waited: t.waited, wall: t.wall,
+		owner:  command.DecodeOwner(command.NewDecoder(t.owner)),
+		grants: decodeGrants(lists), skipped: decodeStrings(lists),
+	}
 }
 
 // ttl returns the ttl alone.
 func (p packedTerms) ttl() int64 { return command.NewDecoder(p).Int() }
 
 // grants returns the grants alone.
-func (p packedTerms) grants() []grant {
-	d := command.NewDecoder(p)
-	for range 4 {
-		d.Int()
-	}
-	return decodeGrants(d)
-}
+func (p packedTerms) grants() []grant { return decodeGrants(command.NewDecoder(p.split().lists)) }
