@@ -35,6 +35,10 @@ type Config struct {
 	// Gone calls a peer address, host:port, and tells whether its host refused,
 	// because no process listens there. False where there is any doubt. Default: never.
 	Gone func(ctx context.Context, peer string) bool
+	// Reach calls a peer address, host:port, and returns why the node with that id is
+	// not to be reached there as a member is; nil where it is. A leader adds nobody
+	// whom it does not reach. Default: everybody is reached.
+	Reach func(ctx context.Context, peer, id string) error
 	// Gossip tells who is there; nil for a cluster of one that never grows.
 	Gossip Gossip
 	Clock  clock.Source
@@ -130,6 +134,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Gone == nil {
 		c.Gone = func(context.Context, string) bool { return false }
+	}
+	if c.Reach == nil {
+		c.Reach = func(context.Context, string, string) error { return nil }
 	}
 	if c.Settings == (command.Settings{}) {
 		c.Settings = command.DefaultSettings()

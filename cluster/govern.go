@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -19,12 +20,14 @@ const changeTimeout = 5 * time.Second
 // the dead cleaned up.
 func (t *tenure) governLoop() {
 	said := make(map[string]string)
-	for {
+	for t.ctx.Err() == nil {
 		wait := t.r.membership.wait()
-		t.govern(said)
-		if wait(t.ctx) != nil {
-			return
+		ctx, cancel := t.ctx, func() {}
+		if t.govern(said); len(*t.unreached.Load()) > 0 {
+			ctx, cancel = context.WithTimeout(ctx, reachAgain)
 		}
+		_ = wait(ctx)
+		cancel()
 	}
 }
 
@@ -32,7 +35,16 @@ func (t *tenure) govern(said map[string]string) {
 	r := t.r
 	members := t.health()
 	m := t.roster(members)
+	away := make(unreached)
+	m.reach = func(k gossip.Member) error {
+		err := t.reach(k)
+		if err != nil {
+			away[k.ID] = err
+		}
+		return err
+	}
 	c, refused := m.next()
+	t.unreached.Store(&away)
 	for id, why := range refused {
 		if said[id] != why {
 			r.log.Warn("a node is not taken in", "id", id, "reason", why)
@@ -57,7 +69,7 @@ func (t *tenure) govern(said map[string]string) {
 // roster returns what this leader knows of the membership.
 func (t *tenure) roster(members []Health) roster {
 	r := t.r
-	m := roster{self: r.ID(), cluster: r.identity.hex(), bars: r.removal.bars}
+	m := roster{self: r.ID(), cluster: r.identity.hex(), bars: r.removal.bars, reach: t.reached}
 	m.steady = func(id raft.ServerID) bool { return r.cfg.Autopilot.steady(id, members) }
 	r.View(func(s *limit.State) { m.rules = s.Rules() })
 	m.servers, m.known = r.servers(), r.gossiped()
@@ -116,6 +128,7 @@ type roster struct {
 	known   []gossip.Member
 
 	bars   func(gossip.Member) bool // removed, and not started anew
+	reach  func(gossip.Member) error
 	steady func(raft.ServerID) bool // healthy for long enough to have a vote
 }
 
@@ -189,6 +202,9 @@ func (m roster) refuse(k gossip.Member) string {
 		return fmt.Sprintf("its address %s or name %q belongs to a member with another id, whose data directory was lost or changed: remove that member first", k.Peer, k.Name)
 	case k.Out || m.bars(k):
 		return "it was removed: start it anew to take it in again"
+	}
+	if err := m.reach(k); err != nil {
+		return fmt.Sprintf("the leader does not reach it at its peer address %s: %v", k.Peer, err)
 	}
 	return ""
 }

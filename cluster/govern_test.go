@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ func base() roster {
 		servers: []raft.Server{voter("a", "h1:1"), voter("b", "h2:1")},
 		known:   []gossip.Member{member("a", "n1", "h1:1"), member("b", "n2", "h2:1")},
 		bars:    func(gossip.Member) bool { return false },
+		reach:   func(gossip.Member) error { return nil },
 		steady:  func(raft.ServerID) bool { return false },
 	}
 }
@@ -65,6 +67,21 @@ func TestANewNodeFirstComesWithoutAVote(t *testing.T) {
 	m.known[2].NonVoter = true
 	if c, _ := m.next(); c.do != changeNone {
 		t.Fatalf("its role is nonvoter: %+v", c)
+	}
+}
+
+func TestOneNodeOutOfReachKeepsNoOtherOut(t *testing.T) {
+	m := base()
+	m.known = append(m.known, member("d", "n3", "h3:1"), member("e", "n4", "h4:1"))
+	m.reach = func(k gossip.Member) error {
+		if k.ID == "d" {
+			return errors.New("no route")
+		}
+		return nil
+	}
+	c, refused := m.next()
+	if c.do != changeNonVoter || c.id != "e" || !strings.Contains(refused["d"], "h3:1: no route") {
+		t.Fatalf("%+v, refused %v", c, refused)
 	}
 }
 

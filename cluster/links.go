@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"errors"
 	"io"
+	"net"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -60,7 +62,11 @@ func (l *links) DecodePeer(b []byte) raft.ServerAddress { return raft.ServerAddr
 // own disk yet is not committed: see store.Deferred.
 func (l *links) AppendEntries(id raft.ServerID, to raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	req.LeaderCommitIndex = min(req.LeaderCommitIndex, l.stored())
-	if err := l.Transport.AppendEntries(id, l.locate(id, to), req, resp); err != nil {
+	err := l.Transport.AppendEntries(id, l.locate(id, to), req, resp)
+	if errors.Is(err, net.ErrClosed) { // an idle stream that this side closed meanwhile; another one may do
+		err = l.Transport.AppendEntries(id, l.locate(id, to), req, resp)
+	}
+	if err != nil {
 		return err
 	}
 	last := req.PrevLogEntry

@@ -43,6 +43,26 @@ func TestANodeAddedLaterBecomesAVoter(t *testing.T) {
 	})
 }
 
+// TestANodeOutOfReachIsNotTakenIn: gossip tells of it, and it does not answer at
+// its peer address.
+func TestANodeOutOfReachIsNotTakenIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 1)
+		n := c.Add()
+		c.Isolate(n)
+		sleep(t, 10*time.Second)
+		if got := roles(c); len(got) != 3 {
+			t.Fatalf("members: %v", got)
+		}
+		report, err := c.Leader().R().Autopilot(t.Context())
+		if err != nil || len(report.Outside) != 1 || !strings.Contains(report.Outside[0].Why, "does not reach it at its peer address "+string(n.Addr)) {
+			t.Fatalf("outside: %+v, %v", report.Outside, err)
+		}
+		c.Heal(n)
+		c.Eventually("the fourth voter", func() bool { return roles(c)["n4"] == cluster.Voter })
+	})
+}
+
 // readable makes a linearizable read through n and tells whether it is ready.
 func readable(t *testing.T, c *clustertest.Cluster, n *clustertest.Node) bool {
 	index, err := c.Leader().R().ReadIndex(t.Context())

@@ -29,6 +29,8 @@ type tenure struct {
 
 	riders riders
 	began  int64 // instant, by the monotonic clock
+
+	unreached atomic.Pointer[unreached]
 	vigil  vigil
 
 	stamp   atomic.Int64 // the newest that was proposed

@@ -158,6 +158,9 @@ func (c *Cluster) config(n *Node) cluster.Config {
 		Logger: c.logger(n), Stores: n.Stores, Clock: n.Clock, Rand: &c.rand,
 		Transport: c.net.Join(raft.ServerID(n.Stores.ID), n.Addr), Gossip: voice{c.hub, n.Stores.ID},
 		Gone:  func(ctx context.Context, peer string) bool { return c.gone(ctx, n, raft.ServerAddress(peer)) },
+		Reach: func(ctx context.Context, peer, id string) error {
+			return c.reach(ctx, n, raft.ServerAddress(peer), id)
+		},
 		Fatal: func(err error) { c.t.Errorf("%s: fatal: %v", n.Name, err) },
 	}
 }
@@ -176,6 +179,24 @@ func (c *Cluster) gone(ctx context.Context, from *Node, at raft.ServerAddress) b
 		}
 	}
 	return false
+}
+
+// reach calls the node with that id at an address: a round trip, which is lost
+// where the node is not there, or a link is cut.
+func (c *Cluster) reach(ctx context.Context, from *Node, at raft.ServerAddress, id string) error {
+	answer := time.NewTimer(2 * latency)
+	defer answer.Stop()
+	back := answer.C
+	there := slices.ContainsFunc(c.Live(), func(n *Node) bool { return n.Addr == at && n.Stores.ID == id })
+	if !there || !c.net.open(from.Addr, at) || !c.net.open(at, from.Addr) {
+		back = nil
+	}
+	select {
+	case <-back:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (c *Cluster) logger(n *Node) hclog.Logger {

@@ -64,6 +64,8 @@ var (
 	ErrNeedsTLS = errors.New("peer: the other node speaks TLS only; give this node's configuration its tls block, too")
 	// ErrNoTLS says that this node speaks TLS only, and the other one does not.
 	ErrNoTLS = errors.New("peer: the other node does not speak TLS; give its configuration the tls block, too")
+	// ErrOtherNode says that another node than the one that was meant answers at an address.
+	ErrOtherNode = errors.New("peer: another node answers there")
 	// ErrNoHello says that what answered does not speak limitd's protocol between nodes.
 	ErrNoHello = errors.New("peer: no limitd node-to-node port")
 )

@@ -68,6 +68,23 @@ func TestOtherClusterIsRefused(t *testing.T) {
 	})
 }
 
+func TestReach(t *testing.T) {
+	n := newPipes()
+	a, b := start(t, n, "a", nil), start(t, n, "b", nil)
+	if err := a.Reach(t.Context(), "b", "id-b"); err != nil {
+		t.Error(err)
+	}
+	if err := a.Reach(t.Context(), "b", "id-c"); !errors.Is(err, ErrOtherNode) {
+		t.Errorf("another node: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if a.Reach(t.Context(), "b", "id-b") == nil {
+		t.Error("a port that is closed was reached")
+	}
+}
+
 func TestUnknownClusterIsLetIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newPipes()

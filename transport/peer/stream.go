@@ -12,7 +12,7 @@ import (
 )
 
 // errUnproven ends a stream that was opened before this node knew its cluster.
-var errUnproven = errors.New("peer: this node has learned its cluster's id since the stream was opened; dial again")
+var errUnproven = fmt.Errorf("peer: this node has learned its cluster's id since the stream was opened; dial again: %w", net.ErrClosed)
 
 // Streams are the streams of one kind: those that other nodes open (Accept)
 // and those to other nodes (Dial). It implements raft.StreamLayer.
@@ -72,6 +72,24 @@ func (s *Streams) DialContext(ctx context.Context, address string) (net.Conn, er
 		return nil, fmt.Errorf("dial node at %s: %w", address, err)
 	}
 	return st, nil
+}
+
+// Reach opens a stream to the node with that id as another member would, and ends
+// it. It returns what DialContext does, or ErrOtherNode; the text names no port of
+// this side, so that equal causes read alike.
+func (p *Port) Reach(ctx context.Context, address, node string) error {
+	c, err := p.raft.DialContext(ctx, address)
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op):
+		return fmt.Errorf("%s: %w", op.Op, op.Err)
+	case err != nil:
+		return err
+	}
+	if there := c.(*stream).node; there != node {
+		err = fmt.Errorf("%w: %s", ErrOtherNode, there)
+	}
+	return errors.Join(err, c.Close())
 }
 
 // greet sends the hello on c and judges the answer.

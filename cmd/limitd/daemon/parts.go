@@ -64,6 +64,7 @@ func (d *Daemon) startReplica(context.Context) error {
 		Stores:    d.stores,
 		Streams:   d.port.Raft(),
 		Gone:      d.deps.Machine.gone,
+		Reach:     d.port.Reach,
 		Gossip:    d.gossip,
 		Clock:     d.deps.Machine.Clock,
 		Rand:      d.deps.Machine.Rand,
