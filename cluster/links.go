@@ -63,7 +63,8 @@ func (l *links) DecodePeer(b []byte) raft.ServerAddress { return raft.ServerAddr
 func (l *links) AppendEntries(id raft.ServerID, to raft.ServerAddress, req *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
 	req.LeaderCommitIndex = min(req.LeaderCommitIndex, l.stored())
 	err := l.Transport.AppendEntries(id, l.locate(id, to), req, resp)
-	if errors.Is(err, net.ErrClosed) { // an idle stream that this side closed meanwhile; another one may do
+	if errors.Is(err, net.ErrClosed) { // an idle stream that this side has closed meanwhile; others may be alike
+		l.reopen()
 		err = l.Transport.AppendEntries(id, l.locate(id, to), req, resp)
 	}
 	if err != nil {

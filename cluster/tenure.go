@@ -31,7 +31,7 @@ type tenure struct {
 	began  int64 // instant, by the monotonic clock
 
 	unreached atomic.Pointer[unreached]
-	vigil  vigil
+	vigil     vigil
 
 	stamp   atomic.Int64 // the newest that was proposed
 	ticking atomic.Bool  // a tick is under way

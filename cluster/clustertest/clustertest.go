@@ -157,7 +157,7 @@ func (c *Cluster) config(n *Node) cluster.Config {
 		Raft: o, Form: cluster.Formation{Expect: c.opts.Nodes}, Settings: c.opts.Settings,
 		Logger: c.logger(n), Stores: n.Stores, Clock: n.Clock, Rand: &c.rand,
 		Transport: c.net.Join(raft.ServerID(n.Stores.ID), n.Addr), Gossip: voice{c.hub, n.Stores.ID},
-		Gone:  func(ctx context.Context, peer string) bool { return c.gone(ctx, n, raft.ServerAddress(peer)) },
+		Gone: func(ctx context.Context, peer string) bool { return c.gone(ctx, n, raft.ServerAddress(peer)) },
 		Reach: func(ctx context.Context, peer, id string) error {
 			return c.reach(ctx, n, raft.ServerAddress(peer), id)
 		},

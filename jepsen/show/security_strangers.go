@@ -135,55 +135,31 @@ func (g *guarded) intruders(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("   a node without TLS and key is not heard; one of another authority that knows the key gets no vote, no entry and no stream")
-	return g.expel(ctx, "foreign")
+	return nil
 }
 
-// outside checks that no stranger has a vote, or anything of the cluster's.
+// outside checks that no stranger is a member, or has anything of the cluster's,
+// and that the one who is heard is told why.
 func (g *guarded) outside(ctx context.Context) error {
 	var c wire.Cluster
 	if _, err := g.first.Must(ctx, http.MethodGet, "/v1/cluster", nil, &c); err != nil {
 		return err
 	}
-	voters := 0
 	for _, m := range c.Nodes {
-		switch {
-		case m.Role == wire.RoleVoter && slices.Contains([]string{"n1", "n2", "n3"}, m.Name):
-			voters++
-		case m.Name == "foreign" && m.Role == wire.RoleNonvoter && m.AppliedIndex == 0:
-		default:
-			return fmt.Errorf("a stranger is in the cluster: %+v", m)
+		known := slices.Contains([]string{"n1", "n2", "n3"}, m.Name)
+		if known != (m.Role == wire.RoleVoter) || !known && m.Name != "foreign" {
+			return fmt.Errorf("a stranger is in the cluster, or a node is not: %+v", m)
 		}
 	}
-	if voters != 3 {
-		return fmt.Errorf("beside two strangers the cluster has %d voters", voters)
+	var a wire.Autopilot
+	if _, err := g.first.Must(ctx, http.MethodGet, "/v1/cluster/autopilot", nil, &a); err != nil {
+		return err
 	}
+	if len(a.Outside) != 1 || a.Outside[0].Reason == "" {
+		return fmt.Errorf("of two strangers one is to be outside, with the reason: %+v", a.Outside)
+	}
+	fmt.Printf("   a node without TLS and key is not heard; one of another authority that knows the key is not taken in: %s\n", a.Outside[0].Reason)
 	return nil
-}
-
-// expel takes a node that is dead out of the cluster, where it is in it. A new
-// leader would take it in again as long as gossip takes it to be alive.
-func (g *guarded) expel(ctx context.Context, name string) error {
-	return soon(ctx, func() error {
-		there := false
-		for _, n := range g.cluster.Nodes() {
-			var c wire.Cluster
-			if _, err := n.Must(ctx, http.MethodGet, "/v1/cluster", nil, &c); err != nil {
-				return err
-			}
-			for _, m := range c.Nodes {
-				if m.Name == name && m.Alive {
-					return fmt.Errorf("%s believes that %s is alive", n.Name, name)
-				}
-				there = there || m.Name == name && m.Role != ""
-			}
-		}
-		if !there {
-			return nil
-		}
-		a, err := g.first.Call(ctx, http.MethodDelete, "/v1/cluster/nodes/"+name, nil)
-		return fmt.Errorf("%s is a member still: %d %s %w", name, a.Status, a.Body, err)
-	})
 }
 
 // silence looks for every secret in what others may read: logs, audit logs, the

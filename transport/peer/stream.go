@@ -75,10 +75,10 @@ func (s *Streams) DialContext(ctx context.Context, address string) (net.Conn, er
 }
 
 // Reach opens a stream to the node with that id as another member would, and ends
-// it. It returns what DialContext does, or ErrOtherNode; the text names no port of
+// it without a word. It returns what DialContext does, or ErrOtherNode; the text names no port of
 // this side, so that equal causes read alike.
 func (p *Port) Reach(ctx context.Context, address, node string) error {
-	c, err := p.raft.DialContext(ctx, address)
+	c, err := p.forward.DialContext(ctx, address)
 	var op *net.OpError
 	switch {
 	case errors.As(err, &op):
