@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/limitd/limitd/jepsen/check"
 	"github.com/limitd/limitd/jepsen/history"
 	"github.com/limitd/limitd/jepsen/nodes"
 	"github.com/limitd/limitd/transport/wire"
@@ -33,12 +32,7 @@ func restoreBackup(ctx context.Context, g ground) (found finding, err error) {
 	if err = errors.Join(err, w.acquire(ctx, "late", 1), w.restore(ctx), w.acquire(ctx, "after", 3)); err != nil {
 		return found, err
 	}
-	for _, v := range check.All(w.record.History()) {
-		for _, broken := range v.Violations {
-			return finding{broken.Checker + " " + broken.Rule, broken.What}, nil
-		}
-	}
-	return found, nil
+	return verdict(w.record.History()), nil
 }
 
 // witness calls a node and records what it said.

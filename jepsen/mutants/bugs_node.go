@@ -84,6 +84,17 @@ func (n *Node) view(`,
 				New:  "	if !planted.On(\"commit-before-disk\") {\n\t\treq.LeaderCommitIndex = min(req.LeaderCommitIndex, l.stored())\n\t}\n",
 			}},
 		},
+		{
+			Name: "open-door",
+			What: "A caller's token that may do something on some limits is let do it on all.",
+			Run:  Run{Probe: "intruders"},
+			By:   "access",
+			Edits: []Edit{{
+				File: "transport/auth/caller.go",
+				Old:  "	if c.Everywhere(verb) {\n",
+				New:  "	if c.Everywhere(verb) || planted.On(\"open-door\") && c.rights.Somewhere(verb) {\n",
+			}},
+		},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // ground is where a probe runs one node of the real binary.
 type ground struct {
 	binary, dir, bug string
+	config           nodes.Config // what differs from a node without any
 }
 
 // finding is what a probe convicts of; what is "" where all is well.
@@ -26,6 +27,7 @@ func probes() map[string]func(context.Context, ground) (finding, error) {
 		"power cut":      powerCut,
 		"unknown record": unknownRecord,
 		"restore":        restoreBackup,
+		"intruders":      intruders,
 	}
 }
 
@@ -43,7 +45,9 @@ func (g ground) start(ctx context.Context) (*nodes.Cluster, *nodes.Node, error) 
 		cmd.Env = environment(g.bug)
 		return cmd.Start()
 	}
-	c, err := nodes.Start(nodes.Config{Binary: g.binary, Dir: g.dir, Size: 1, Places: places})
+	config := g.config
+	config.Binary, config.Dir, config.Size, config.Places = g.binary, g.dir, 1, places
+	c, err := nodes.Start(config)
 	if err != nil {
 		return nil, nil, err
 	}
