@@ -14,6 +14,7 @@ func rateBugs() []Bug {
 				New: `			l.denied++
 			if planted.On("denial-moves-decay") && l.decays() {
 				l.since = s.now
+				s.watchOldest(l)
 				s.touch(l.seq)
 			}
 `,
