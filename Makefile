@@ -48,9 +48,10 @@ lint:
 	$(TOOL) staticcheck ./...
 	$(TOOL) depguard ./...
 
-## race: every test under the race detector, the longer parts too
+## race: every test under the race detector, the longer parts too; LONG= leaves those out
+LONG ?= 1
 race:
-	CGO_ENABLED=1 LIMITD_LONG=1 $(GO) test -tags $(TAGS) -race -timeout 20m -json ./... | $(GO) -C tools run ./count
+	CGO_ENABLED=1 LIMITD_LONG=$(LONG) $(GO) test -tags $(TAGS) -race -timeout 20m -json ./... | $(GO) -C tools run ./count
 
 ## fuzz: every fuzz target for FUZZ each; their committed seeds run with every test (to make an input small may not take the time)
 fuzz:
@@ -126,9 +127,9 @@ SEEDS ?= 1000
 sim:
 	$(GO) run ./jepsen/sim/seeds -n $(SEEDS)
 
-## sim-ci: the known seeds, and as many of this commit as fit in two minutes
+## sim-ci: the known seeds, and as many of this commit as fit in 90 seconds
 sim-ci:
-	$(GO) run ./jepsen/sim/seeds -fresh -for 2m
+	$(GO) run ./jepsen/sim/seeds -fresh -for 90s
 
 ## sim-det: 20 seeds twice: are they the same run?
 sim-det:
