@@ -92,7 +92,7 @@ show: build faultclock
 	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
 
 ## show-upgrade: the same, of restarts and upgrades alone, in every order: to the version to come (a build with a tag), and from BEFORE to this one; two minutes
-BEFORE ?= 8ff9a6e
+BEFORE ?= 64f9d44
 .PHONY: show-upgrade bin/limitd-next
 show-upgrade: build bin/limitd-next bin/limitd-$(BEFORE)
 	$(GO) run ./jepsen/show -bin bin/limitd -next bin/limitd-next -before bin/limitd-$(BEFORE) rolling upgrade-first upgrade-middle upgrade-last upgrade-before

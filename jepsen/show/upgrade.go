@@ -15,6 +15,9 @@ import (
 	"github.com/limitd/limitd/transport/wire"
 )
 
+// newestRules is the rules version of this limitd (limit.Rules).
+const newestRules = 4
+
 // exitNewer is how an agent ends whose data is of a newer version.
 const exitNewer = 76
 
@@ -79,10 +82,10 @@ func upgradeBefore(ctx context.Context, s *stage) error {
 	if err == nil {
 		err = u.each(ctx)
 	}
-	if err == nil {
+	if err == nil && old < newestRules {
 		err = u.switched(ctx, old)
 	}
-	if err == nil { // a record that the version before did not know
+	if err == nil {
 		_, err = u.order[0].Must(ctx, http.MethodDelete, "/v1/cluster/quarantine", nil, nil)
 	}
 	return errors.Join(err, u.finish(ctx, err == nil))
