@@ -58,6 +58,10 @@ func TestANodeOutOfReachIsNotTakenIn(t *testing.T) {
 		if err != nil || len(report.Outside) != 1 || !strings.Contains(report.Outside[0].Why, "does not reach it at its peer address "+string(n.Addr)) {
 			t.Fatalf("outside: %+v, %v", report.Outside, err)
 		}
+		c.Kill(c.Leader())
+		if _, err := c.Leader().R().Autopilot(t.Context()); err != nil { // its first look is still under way
+			t.Fatal(err)
+		}
 		c.Heal(n)
 		c.Eventually("the fourth voter", func() bool { return roles(c)["n4"] == cluster.Voter })
 	})

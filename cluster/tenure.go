@@ -92,6 +92,7 @@ func (r *Replica) openTenure(term uint64) (*tenure, error) {
 		return nil, errTermOver
 	}
 	t := &tenure{r: r, term: term, began: r.cfg.Clock.Monotonic()}
+	t.unreached.Store(new(unreached))
 	t.ctx, t.cancel = context.WithCancelCause(r.ctx)
 	t.setClock()
 	if err := t.genesis(); err != nil {
