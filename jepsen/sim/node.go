@@ -77,6 +77,13 @@ func (n *node) running() *process {
 	return n.proc
 }
 
+// started returns how many processes were started on it.
+func (n *node) started() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.starts
+}
+
 func (n *node) storage() *disk.Disk {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -124,6 +124,16 @@ func (c *Cluster) members() (list []*node) {
 	return list
 }
 
+// starts returns how many processes were started so far, on all machines.
+func (c *Cluster) starts() (sum int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.nodes {
+		sum += n.started()
+	}
+	return sum
+}
+
 // node returns a machine by its number.
 func (c *Cluster) node(number int) *node {
 	c.mu.Lock()
