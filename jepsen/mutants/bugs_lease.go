@@ -159,5 +159,16 @@ func (s *State) orphan(l *limitRow, token uint64) {
 `,
 			}},
 		},
+		{
+			Name: "disown-forgotten",
+			What: "Slots that a client of Prefect's older routes waited for stay on the lease of the moment in which it was told: ten seconds later somebody else has them.",
+			Run:  Run{Sim: `workload=prefect-routes nodes=3 duration=30s keep=none`},
+			By:   "beliefs",
+			Edits: []Edit{{
+				File: "transport/prefect/increment.go",
+				Old:  "\tcase !q.leased && g.Lease:\n",
+				New:  "\tcase !q.leased && g.Lease && !planted.On(\"disown-forgotten\"):\n",
+			}},
+		},
 	}
 }

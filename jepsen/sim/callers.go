@@ -14,7 +14,7 @@ func (c *Cluster) env() *workload.Env {
 	p := pauses{stops: c.plan.CallersStop, dice: rand.New(rand.NewPCG(c.plan.Seed, 0x7061757365))}
 	return &workload.Env{
 		URLs: c.urls(), HTTP: c.http, Record: c.record, Seed: c.plan.Seed, Callers: c.plan.Callers,
-		Clocks: c.clocks, Pause: p.next, Starts: c.starts,
+		Clocks: c.clocks, Pause: p.next, Ends: c.ends,
 	}
 }
 

@@ -26,6 +26,7 @@ type node struct {
 	proc   *process   // that runs, or nil; guarded by mu
 	disks  int        // that it had; guarded by mu
 	starts int        // guarded by mu
+	ends   int        // of processes; guarded by mu
 	rotten bool       // its disk is; guarded by mu
 	gone   bool       // it was taken out for good; guarded by mu
 }
@@ -77,11 +78,11 @@ func (n *node) running() *process {
 	return n.proc
 }
 
-// started returns how many processes were started on it.
-func (n *node) started() int {
+// ended returns how many processes have ended on it.
+func (n *node) ended() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.starts
+	return n.ends
 }
 
 func (n *node) storage() *disk.Disk {
@@ -114,7 +115,10 @@ func (n *node) drop() *process {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := n.proc
-	n.proc = nil
+	if p != nil {
+		n.proc = nil
+		n.ends++
+	}
 	return p
 }
 
@@ -131,6 +135,7 @@ func (n *node) forget(p *process) {
 	defer n.mu.Unlock()
 	if n.proc == p {
 		n.proc = nil
+		n.ends++
 	}
 }
 

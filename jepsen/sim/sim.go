@@ -124,12 +124,12 @@ func (c *Cluster) members() (list []*node) {
 	return list
 }
 
-// starts returns how many processes were started so far, on all machines.
-func (c *Cluster) starts() (sum int) {
+// ends returns how many processes have ended so far, on all machines.
+func (c *Cluster) ends() (sum int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range c.nodes {
-		sum += n.started()
+		sum += n.ended()
 	}
 	return sum
 }

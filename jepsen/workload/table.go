@@ -17,6 +17,7 @@ func All() []Workload {
 		renewalsWorkload(),
 		mixedWorkload(),
 		patienceWorkload(),
+		routesWorkload(),
 	}
 }
 

@@ -16,9 +16,9 @@ const watchCaller = 901
 
 // WatchLeader records who leads, by what the nodes say of the highest term,
 // until ctx ends; and how long no later term had one, as far as that is sure: by
-// what all of them say. A node that was started anew has forgotten what it had
-// applied and may have led a later term before, so that nothing is sure in a term
-// in which one was.
+// what all of them say. A node that ends and is started anew has forgotten what it
+// had applied, and may have led a later term before: nothing is sure any more in a
+// term in which one ended.
 func WatchLeader(ctx context.Context, e *Env) {
 	c := newCaller(e, watchCaller)
 	for w := (watch{caller: c}); sleep(ctx, watchEvery); {
@@ -27,7 +27,7 @@ func WatchLeader(ctx context.Context, e *Env) {
 			continue
 		}
 		e.Record.Leader(w.leader, w.term)
-		if w.answers == w.members && w.starts == e.starts() {
+		if w.answers == w.members && w.ends == e.ends() {
 			e.Record.StillLeads(began, w.term)
 		}
 	}
@@ -39,13 +39,13 @@ type watch struct {
 	term             uint64 // the highest ever heard of
 	leader           string // that a node of that term knows; "": none
 	answers, members int
-	starts           int // of nodes, before that term was first heard of
+	ends             int // of nodes, before that term was first heard of
 }
 
 // look asks all nodes. It returns whether one of them is of the highest term.
 func (w *watch) look(ctx context.Context) (heard bool) {
 	w.leader, w.answers, w.members = "", 0, len(w.env.URLs)
-	starts := w.env.starts()
+	ends := w.env.ends()
 	for node := range w.env.URLs {
 		asking, cancel := context.WithTimeout(ctx, watchEvery)
 		var said wire.Cluster
@@ -60,7 +60,7 @@ func (w *watch) look(ctx context.Context) (heard bool) {
 		}
 		heard = true
 		if said.Term > w.term {
-			w.term, w.leader, w.starts = said.Term, "", starts
+			w.term, w.leader, w.ends = said.Term, "", ends
 		}
 		if said.Leader != "" {
 			w.leader = said.Leader

@@ -9,22 +9,22 @@ import (
 	"github.com/limitd/limitd/transport/wire"
 )
 
-// TestAllNodesStartedAnew has nodes that all tell the term that they know of: as
-// long as none was started anew meanwhile, that is proof that nobody has led in a
-// later one.
-func TestAllNodesStartedAnew(t *testing.T) {
+// TestANodeEnded has nodes that all tell the term that they know of: as long as
+// none has ended meanwhile and was started anew, that is proof that nobody has led
+// in a later one.
+func TestANodeEnded(t *testing.T) {
 	for name, c := range map[string]struct {
-		restart time.Duration // 0: none
-		want    time.Duration // until when the leader led for sure
+		ended time.Duration // 0: none
+		want  time.Duration // until when the leader led for sure
 	}{
-		"none was":               {0, 1800 * time.Millisecond},
-		"one was, in this term":  {900 * time.Millisecond, 800 * time.Millisecond},
-		"one was, before it led": {100 * time.Millisecond, 1800 * time.Millisecond},
+		"none did":               {0, 1800 * time.Millisecond},
+		"one did, in this term":  {900 * time.Millisecond, 800 * time.Millisecond},
+		"one did, before it led": {100 * time.Millisecond, 1800 * time.Millisecond},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			e := scripted(&script{answers: []any{wire.Cluster{Leader: "n1", Term: 3, Nodes: make([]wire.Node, 3)}}})
-			e.Starts = func() int {
-				if c.restart > 0 && e.Record.Now() >= c.restart {
+			e.Ends = func() int {
+				if c.ended > 0 && e.Record.Now() >= c.ended {
 					return 4
 				}
 				return 3

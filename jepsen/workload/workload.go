@@ -48,9 +48,9 @@ type Env struct {
 	// Patience is how long a caller goes on under one id without an answer;
 	// 0: 45 s, which suits a cluster that remembers for 60 s.
 	Patience time.Duration
-	// Starts returns how many times a node has been started so far; nil: none is
-	// any more.
-	Starts func() int
+	// Ends returns how many times a node's process has ended so far; nil: none
+	// does.
+	Ends func() int
 }
 
 // Rand returns caller i's own chance.
@@ -67,12 +67,12 @@ func (e *Env) patience() time.Duration {
 	return 45 * time.Second
 }
 
-// starts returns how many times a node has been started so far.
-func (e *Env) starts() int {
-	if e.Starts == nil {
+// ends returns how many times a node's process has ended so far.
+func (e *Env) ends() int {
+	if e.Ends == nil {
 		return 0
 	}
-	return e.Starts()
+	return e.Ends()
 }
 
 // Workload is a kind of traffic.
