@@ -128,6 +128,16 @@ func (d *Decoder) Raw() []byte {
 	return b
 }
 
+// Span returns the bytes that read reads. They are the decoder's own.
+func (d *Decoder) Span(read func(*Decoder)) []byte {
+	before := d.buf
+	read(d)
+	if d.err != nil {
+		return nil
+	}
+	return before[:len(before)-len(d.buf)]
+}
+
 // Rest reads all that is left over. The bytes are the decoder's own.
 func (d *Decoder) Rest() []byte {
 	b := d.buf

@@ -98,12 +98,15 @@ func encodeLease(e *command.Encoder, x *lease) {
 }
 
 func decodeLease(d *command.Decoder) *lease {
-	x, t := &lease{token: d.Uint(), id: d.String()}, terms{owner: command.DecodeOwner(d)}
+	x, t := &lease{token: d.Uint(), id: d.String()}, splitTerms{}
+	t.owner = d.Span(func(d *command.Decoder) { command.DecodeOwner(d) })
 	for _, v := range [...]*int64{&t.ttl, &t.granted, &t.waited, &x.end, &t.wall} {
 		*v = d.Int()
 	}
-	t.grants = decodeGrants(d)
-	t.skipped = decodeStrings(d)
+	t.lists = d.Span(func(d *command.Decoder) {
+		decodeGrants(d)
+		decodeStrings(d)
+	})
 	x.terms = t.pack()
 	return x
 }

@@ -16,19 +16,19 @@ func (s *State) decodeRow(kind section, d *command.Decoder, format byte) {
 		decodeCluster(d, s, format)
 	case sectionLimits:
 		l := decodeLimit(d)
-		s.limits.put(l.seq, l, s.epoch)
+		s.limits.load(l.seq, l, s.epoch)
 	case sectionHoldings:
 		k, h := decodeHolding(d)
-		s.holdings.put(k, h, s.epoch)
+		s.holdings.load(k, h, s.epoch)
 	case sectionLeases:
 		x := decodeLease(d)
-		s.leases.put(x.token, x, s.epoch)
+		s.leases.load(x.token, x, s.epoch)
 	case sectionWaiters:
 		w := decodeWaiter(d)
-		s.waiters.put(w.age, w, s.epoch)
+		s.waiters.load(w.age, w, s.epoch)
 	case sectionRequests:
 		id, r := decodeRequest(d)
-		s.requests.put(id, r, s.epoch)
+		s.requests.load(id, r, s.epoch)
 	case sectionJobs:
 		s.jobs = append(s.jobs, decodeJob(d))
 	case sectionMarks:
@@ -108,8 +108,9 @@ func (s *State) rebuildHoldings() (err error) {
 }
 
 func (s *State) rebuildLeases() error {
+	ends := make([]pair, 0, s.leases.len())
 	s.leases.ascend(0, func(_ uint64, x *lease) bool {
-		s.ends.add(uint64(x.end), x.token)
+		ends = append(ends, pair{uint64(x.end), x.token})
 		for _, g := range x.terms.grants() {
 			if l := s.limits.get(g.limit); l != nil {
 				l.refs++
@@ -117,6 +118,7 @@ func (s *State) rebuildLeases() error {
 		}
 		return true
 	})
+	s.ends.load(ends)
 	return nil
 }
 

@@ -300,9 +300,9 @@ func readFrame(in *hashedReader, last section, format byte, row rowReader) (sect
 	if kind.rank() < last.rank() || kind >= sectionBeyond {
 		return 0, fmt.Errorf("%w: section %d after %d", ErrDamaged, kind, last)
 	}
-	d := command.NewDecoder(b[1:])
-	row(kind, d, format)
-	if err := d.Close(); err != nil {
+	in.fields = *command.NewDecoder(b[1:])
+	row(kind, &in.fields, format)
+	if err := in.fields.Close(); err != nil {
 		return 0, fmt.Errorf("%w: section %d: %w", ErrDamaged, kind, err)
 	}
 	return kind, nil
@@ -310,10 +310,11 @@ func readFrame(in *hashedReader, last section, format byte, row rowReader) (sect
 
 // hashedReader reads a snapshot and sums what it reads.
 type hashedReader struct {
-	in   *bufio.Reader
-	sum  hash.Hash
-	row  []byte
-	told [sha256.Size]byte // what the snapshot says its sum is
+	in     *bufio.Reader
+	sum    hash.Hash
+	row    []byte
+	fields command.Decoder   // of the row: one for all, so that it is no garbage
+	told   [sha256.Size]byte // what the snapshot says its sum is
 }
 
 func (h *hashedReader) full(b []byte) error {

@@ -1,6 +1,11 @@
 package limit
 
-import "github.com/tidwall/btree"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tidwall/btree"
+)
 
 // pair is a number, and a second one where the first is not unique.
 type pair struct{ a, b uint64 }
@@ -67,6 +72,13 @@ func (t table[K, R, P]) put(k K, row P, epoch uint32) {
 	t.tree.Set(cell[K, R]{k, row})
 }
 
+// load is put for a key beyond all that there are, which is quicker; any other is
+// put in its place.
+func (t table[K, R, P]) load(k K, row P, epoch uint32) {
+	*row.stamp() = epoch
+	t.tree.Load(cell[K, R]{k, row})
+}
+
 func (t table[K, R, P]) delete(k K) { t.tree.Delete(cell[K, R]{key: k}) }
 
 // ascend visits the rows from k on, in order, until visit returns false.
@@ -96,6 +108,14 @@ func newPairs() pairs {
 
 func (s pairs) add(a, b uint64)    { s.tree.Set(pair{a, b}) }
 func (s pairs) remove(a, b uint64) { s.tree.Delete(pair{a, b}) }
+
+// load adds all of list to an empty set. It sorts the list.
+func (s pairs) load(list []pair) {
+	slices.SortFunc(list, func(x, y pair) int { return cmp.Or(cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b)) })
+	for _, p := range list {
+		s.tree.Load(p)
+	}
+}
 
 // min returns the first pair of all.
 func (s pairs) min() (pair, bool) { return s.tree.Min() }

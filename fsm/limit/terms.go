@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/limitd/limitd/fsm/command"
@@ -51,17 +52,11 @@ type grant struct {
 type packedTerms []byte
 
 func (t *terms) pack() packedTerms {
-	owner := command.NewEncoder(make([]byte, 0, 64))
+	owner, lists := command.NewEncoder(make([]byte, 0, 64)), command.NewEncoder(make([]byte, 0, 64))
 	command.EncodeOwner(owner, t.owner)
-	e := command.NewEncoder(make([]byte, 0, 128))
-	for _, v := range [...]int64{t.ttl, t.granted, t.waited, t.wall} {
-		e.Int(v)
-	}
-	e.Uint(uint64(len(owner.Bytes())))
-	e.Fixed(owner.Bytes())
-	encodeGrants(e, t.grants)
-	encodeStrings(e, t.skipped)
-	return slices.Clone(e.Bytes())
+	encodeGrants(lists, t.grants)
+	encodeStrings(lists, t.skipped)
+	return splitTerms{t.ttl, t.granted, t.waited, t.wall, owner.Bytes(), lists.Bytes()}.pack()
 }
 
 // splitTerms is packedTerms taken apart, with its lists as a row has them.
@@ -69,6 +64,15 @@ type splitTerms struct {
 	ttl, granted, waited, wall int64
 	owner                      []byte
 	lists                      []byte // grants, skipped
+}
+
+func (t splitTerms) pack() packedTerms {
+	e := command.NewEncoder(make([]byte, 0, 5*binary.MaxVarintLen64))
+	for _, v := range [...]int64{t.ttl, t.granted, t.waited, t.wall} {
+		e.Int(v)
+	}
+	e.Uint(uint64(len(t.owner)))
+	return slices.Concat(e.Bytes(), t.owner, t.lists)
 }
 
 func (p packedTerms) split() (t splitTerms) {
