@@ -63,6 +63,13 @@ func (r *Recorder) Write(w Write) { r.do(func(h *History) { h.Writes = append(h.
 // Fault notes a fault, when it has been mended.
 func (r *Recorder) Fault(f Fault) { r.do(func(h *History) { h.Faults = append(h.Faults, f) }) }
 
+// Has tells whether a call of that kind has ended.
+func (r *Recorder) Has(kind Kind) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.h.Ops, func(o Op) bool { return o.Kind == kind })
+}
+
 // Leader notes who leads, where that is another than before.
 func (r *Recorder) Leader(node string, term uint64) {
 	r.do(func(h *History) {

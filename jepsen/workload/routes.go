@@ -45,7 +45,7 @@ func routesWorkload() Workload {
 			var lost atomic.Bool
 			steps := []step{leasedStep, leasedStep, anonymousStep(&lost), anonymousStep(&lost), tokenStep, semaphoreStep}
 			err := crew(12, all(func(ctx context.Context, c *caller) { pick(c, steps...)(ctx, c) }))(ctx, e)
-			if lost.Load() {
+			if lost.Load() || e.Record.Has(history.Restore) { // a backup brings back who held a slot then
 				finish, cancel := finishing(ctx)
 				defer cancel()
 				sleep(finish, onTheWay)
