@@ -140,7 +140,7 @@ func (c *call) pattern() string {
 // serve finds the route, checks what all routes have in common, and runs it.
 func (c *call) serve() error {
 	if c.r.ContentLength != 0 {
-		c.limitBody(time.Now().Add(bodyTimeout))
+		c.limitBody(time.Now().Add(c.api.cfg.Timeouts.Body))
 	}
 	resource, param := c.api.router.find(c.r.URL)
 	if resource == nil {
@@ -297,7 +297,7 @@ func (c *call) reply(status int, contentType string, body []byte) {
 	c.header("Content-Length", strconv.Itoa(len(body)))
 	c.head(status)
 	if len(body) > 4<<10 {
-		_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(writeTimeout))
+		_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.api.cfg.Timeouts.Write))
 		defer func() { _ = http.NewResponseController(c.w).SetWriteDeadline(time.Time{}) }()
 	}
 	_, _ = c.w.Write(body) // a caller that is gone: acquire looks after it

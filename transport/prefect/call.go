@@ -24,9 +24,6 @@ import (
 // tryTime is how long the node tries on a client's behalf, on top of waiting.
 const tryTime = 10 * time.Second
 
-// bodyTimeout is how long a body may take to come.
-const bodyTimeout = 30 * time.Second
-
 // call is one exchange.
 type call struct {
 	api    *API
@@ -163,7 +160,7 @@ func (c *call) checkVersion() error {
 // sends the answer.
 func (c *call) readBody() error {
 	deadline := http.NewResponseController(c.w)
-	_ = deadline.SetReadDeadline(time.Now().Add(bodyTimeout))
+	_ = deadline.SetReadDeadline(time.Now().Add(c.api.cfg.BodyTimeout))
 	var err error
 	c.raw, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, wire.MaxBody))
 	if err == nil {
