@@ -81,7 +81,8 @@ type Config struct {
 	// Hold is how long an increment is kept waiting before the client is told to
 	// come again, 0 to MaxHold. 0: it is told at once, as Prefect's server does.
 	Hold time.Duration
-	// BodyTimeout is how long the body of a request may take to come. Default: 30 s.
+	// BodyTimeout is how long the body of a request may take to come; of one that is
+	// passed on, each piece of it. Default: 30 s.
 	BodyTimeout time.Duration
 	// CreateMissing makes, inactive, the limits that a concurrency increment
 	// names and nobody has made.
