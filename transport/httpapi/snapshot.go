@@ -47,7 +47,7 @@ func (w *lateWriter) Write(b []byte) (int, error) {
 	if w.call.r.Method == http.MethodHead {
 		return len(b), nil
 	}
-	_ = http.NewResponseController(w.call.w).SetWriteDeadline(time.Now().Add(w.call.api.cfg.Timeouts.Write))
+	w.call.hurry()
 	return w.call.w.Write(b)
 }
 

@@ -92,3 +92,31 @@ func newImpatient(t *testing.T, upstream *url.URL) *world {
 	}
 	return w
 }
+
+// stream is a client's stream of HTTP/2.
+type stream struct {
+	*httptest.ResponseRecorder
+	deadlines []time.Time // for writes, as they were set
+}
+
+func (s *stream) SetWriteDeadline(t time.Time) error {
+	s.deadlines = append(s.deadlines, t)
+	return nil
+}
+
+// An answer over HTTP/2 has its time to be taken. What is passed on piece by piece
+// has that for each, and none in between.
+func TestAStreamHasItsTime(t *testing.T) {
+	w, _ := newUpstream(t)
+	for path, quiet := range map[string]bool{"/health": false, "/flows/1": true} {
+		r := httptest.NewRequest(http.MethodGet, prefect.Base+path, nil)
+		r.ProtoMajor = 2
+		s := &stream{ResponseRecorder: httptest.NewRecorder()}
+		w.api.ServeHTTP(s, r)
+		if s.Code != http.StatusOK || len(s.deadlines) == 0 || s.deadlines[0].IsZero() {
+			t.Errorf("%s: %d, deadlines %v", path, s.Code, s.deadlines)
+		} else if last := s.deadlines[len(s.deadlines)-1]; last.IsZero() != quiet {
+			t.Errorf("%s: the last deadline is %v", path, last)
+		}
+	}
+}

@@ -114,7 +114,21 @@ func (p *passage) WriteHeader(status int) {
 	p.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController flush and hijack.
+// Write sends b.
+func (p *passage) Write(b []byte) (int, error) {
+	p.call.limitAnswer(time.Now().Add(p.call.api.cfg.WriteTimeout))
+	return p.ResponseWriter.Write(b)
+}
+
+// FlushError sends what was written, as the proxy asks behind each piece. The next
+// one may be long in coming.
+func (p *passage) FlushError() error {
+	p.call.limitAnswer(time.Now().Add(p.call.api.cfg.WriteTimeout))
+	defer p.call.limitAnswer(time.Time{})
+	return http.NewResponseController(p.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController hijack.
 func (p *passage) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // passedBody is a body on its way to the upstream server, which may be long: each

@@ -37,7 +37,7 @@ func (d *Daemon) startHTTP(context.Context) (err error) {
 	if err := d.startPrefect(); err != nil {
 		return err
 	}
-	crowd := httpapi.NewCrowd(d.sockets.http, int(h.MaxConnections), d.cfg.TLS.Scheme() != "http")
+	crowd := httpapi.NewCrowd(d.sockets.http, int(h.MaxConnections), h.WriteTimeout, d.cfg.TLS.Scheme() != "http")
 	if err := register(d.deps.Registry, crowdMetrics(crowd)...); err != nil {
 		return err
 	}
@@ -90,6 +90,7 @@ func (d *Daemon) startPrefect() (err error) {
 		Logger:        d.log.Named("prefect"),
 		Hold:          d.cfg.Prefect.Hold,
 		BodyTimeout:   d.cfg.HTTP.BodyTimeout,
+		WriteTimeout:  d.cfg.HTTP.WriteTimeout,
 		CreateMissing: d.cfg.Prefect.CreateMissing,
 		Upstream:      upstream,
 	})
