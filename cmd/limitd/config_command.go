@@ -186,7 +186,7 @@ func initFlags(c *cli.Context) map[string]string {
 	otherwise("data_dir", "/var/lib/limitd")
 	if c.IsSet("host") {
 		base := config.Default("")
-		for key, e := range map[string]config.Endpoint{"http.address": base.HTTP, "peer.address": base.Peer, "gossip.address": base.Gossip.Endpoint} {
+		for key, e := range map[string]config.Endpoint{"http.address": base.HTTP.Endpoint, "peer.address": base.Peer, "gossip.address": base.Gossip.Endpoint} {
 			_, port, _ := net.SplitHostPort(e.Address) // a default has one
 			otherwise(key, net.JoinHostPort(c.String("host"), port))
 		}

@@ -140,7 +140,7 @@ func (c *call) pattern() string {
 // serve finds the route, checks what all routes have in common, and runs it.
 func (c *call) serve() error {
 	if c.r.ContentLength != 0 {
-		c.limitBody(time.Now().Add(bodyTimeout))
+		c.limitBody(time.Now().Add(c.api.cfg.Timeouts.Body))
 	}
 	resource, param := c.api.router.find(c.r.URL)
 	if resource == nil {
@@ -296,15 +296,21 @@ func (c *call) reply(status int, contentType string, body []byte) {
 	c.header("Content-Type", contentType)
 	c.header("Content-Length", strconv.Itoa(len(body)))
 	c.head(status)
-	if len(body) > 4<<10 {
-		_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(writeTimeout))
-		defer func() { _ = http.NewResponseController(c.w).SetWriteDeadline(time.Time{}) }()
-	}
 	_, _ = c.w.Write(body) // a caller that is gone: acquire looks after it
+}
+
+// hurry gives the answer, or its next piece, its time to be taken where it is a
+// stream of HTTP/2, of whose connection the caller may read all else. (What is
+// written to the connection itself has that of Crowd.)
+func (c *call) hurry() {
+	if c.r.ProtoMajor >= 2 {
+		_ = http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.api.cfg.Timeouts.Write))
+	}
 }
 
 // head writes the status and the headers that every answer has.
 func (c *call) head(status int) {
+	c.hurry()
 	if !c.placed {
 		c.glance(func(*limit.State) {})
 	}

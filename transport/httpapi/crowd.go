@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -10,20 +11,25 @@ import (
 // Crowd is a listener that lets no more than a number of connections be open at
 // a time. One more is told 503 in plain HTTP/1.1, where its caller waits for
 // that, and closed: it costs no goroutine that reads, and no buffers.
+//
+// Whatever is written to one of its connections has to be taken in time, be it an
+// answer, a part of one, or what net/http and TLS say by themselves: a caller who
+// reads nothing would else keep the connection, and who serves it, for ever.
 type Crowd struct {
 	net.Listener
 	most    int64
+	write   time.Duration
 	refusal []byte
 
 	open    atomic.Int64
 	refused atomic.Uint64
 }
 
-// NewCrowd returns a listener that lets at most most connections of l be open.
-// With silent, what is too much is closed without a word: behind TLS no caller
-// could read one.
-func NewCrowd(l net.Listener, most int, silent bool) *Crowd {
-	c := &Crowd{Listener: l, most: int64(most)}
+// NewCrowd returns a listener that lets at most most connections of l be open, each
+// write to which may last for write. With silent, what is too much is closed
+// without a word: behind TLS no caller could read one.
+func NewCrowd(l net.Listener, most int, write time.Duration, silent bool) *Crowd {
+	c := &Crowd{Listener: l, most: int64(most), write: write}
 	if !silent {
 		c.refusal = []byte(refusal)
 	}
@@ -71,6 +77,39 @@ type counted struct {
 	net.Conn
 	crowd *Crowd
 	once  sync.Once
+
+	mu      sync.Mutex
+	bounded bool // guarded by mu; its user has set a deadline for writes, which counts
+}
+
+// Write writes b, all of which has to be taken in time.
+func (c *counted) Write(b []byte) (int, error) {
+	if err := c.hurry(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *counted) hurry() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bounded {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(time.Now().Add(c.crowd.write))
+}
+
+// SetWriteDeadline sets a deadline in place of the crowd's; the zero one: that again.
+func (c *counted) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bounded = !t.IsZero()
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline is SetWriteDeadline, and sets one for reads.
+func (c *counted) SetDeadline(t time.Time) error {
+	return errors.Join(c.Conn.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
 // Close closes the connection.

@@ -1,10 +1,14 @@
 package httpapi_test
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/limitd/limitd/transport/httpapi"
 )
@@ -16,7 +20,7 @@ func TestCrowdIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	crowd := httpapi.NewCrowd(listener, 2, false)
+	crowd := httpapi.NewCrowd(listener, 2, time.Minute, false)
 	accepted := make(chan net.Conn)
 	done := make(chan struct{})
 	go func() {
@@ -54,4 +58,35 @@ func TestCrowdIsBounded(t *testing.T) {
 	}
 	_, _, _ = second.Close(), third.Close(), listener.Close()
 	<-done
+}
+
+// TestWhatNobodyReadsIsCut writes to callers who read nothing.
+func TestWhatNobodyReadsIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caller, conn := net.Pipe()
+		defer caller.Close() //nolint:errcheck // nothing is said
+		listener := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
+		listener.conn <- conn
+		accepted, err := httpapi.NewCrowd(listener, 1, 30*time.Second, false).Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer accepted.Close() //nolint:errcheck // the writes tell
+		for _, tt := range []struct {
+			own, want time.Duration
+		}{{0, 30 * time.Second}, {5 * time.Second, 5 * time.Second}, {0, 30 * time.Second}} {
+			deadline := time.Time{}
+			if tt.own > 0 {
+				deadline = time.Now().Add(tt.own)
+			}
+			if err := accepted.SetDeadline(deadline); err != nil {
+				t.Fatal(err)
+			}
+			begun := time.Now()
+			_, err := accepted.Write([]byte("x"))
+			if took := time.Since(begun); !errors.Is(err, os.ErrDeadlineExceeded) || took != tt.want {
+				t.Errorf("with a deadline of its own after %v a write ended after %v: %v", tt.own, took, err)
+			}
+		}
+	})
 }

@@ -107,6 +107,20 @@ type Config struct {
 	// "" for one that it does not know, which becomes CodeInternal, or
 	// CodeOutcomeUnknown where the time ran out.
 	Classify func(error) wire.Code
+	Access
+	// Timeouts bound how long a slow caller is waited for.
+	Timeouts Timeouts
+	// Registry gets the API's metrics, and is what GET /metrics shows.
+	Registry *prometheus.Registry
+	Logger   hclog.Logger
+	// Gate is passed by callers that wait. Default: one of the API's own; a node
+	// with several front ends gives all of them the same.
+	Gate *drain.Gate
+	Rand io.Reader // for ids; default crypto/rand
+}
+
+// Access says who may call, and who hears of it.
+type Access struct {
 	// Guard tells who callers are; nil: everybody may do everything.
 	Guard *auth.Guard
 	// OpenMetrics lets everybody read GET /metrics.
@@ -117,13 +131,6 @@ type Config struct {
 	// by other ways than HTTP, to make it again under the secret with this hash, and
 	// forgets it. Default: nobody has.
 	Reset func(hash [32]byte) bool
-	// Registry gets the API's metrics, and is what GET /metrics shows.
-	Registry *prometheus.Registry
-	Logger   hclog.Logger
-	// Gate is passed by callers that wait. Default: one of the API's own; a node
-	// with several front ends gives all of them the same.
-	Gate *drain.Gate
-	Rand io.Reader // for ids; default crypto/rand
 }
 
 // API is the handler of all routes. It has no goroutines of its own.
@@ -157,6 +164,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Gate == nil {
 		cfg.Gate = new(drain.Gate)
 	}
+	cfg.Timeouts = cfg.Timeouts.orDefaults()
 	a := &API{cfg: cfg, origin: http.NewCrossOriginProtection()}
 	prefix, err := a.randomText(8)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -175,3 +176,75 @@ func (l *oneConn) Close() error {
 }
 
 func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// TestAStreamThatNobodyReads has callers over HTTP/2 allow no byte of an answer: its
+// stream ends when the time to take it is over, however short it is.
+func TestAStreamThatNobodyReads(t *testing.T) {
+	for _, path := range []string{"/livez", "/v1/openapi.yaml", "/metrics", "/v1/snapshot", "/v1/nowhere"} {
+		synctest.Test(t, func(t *testing.T) {
+			caller, conn := net.Pipe()
+			server := newWorld(t).api.HTTPServer()
+			listener := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
+			listener.conn <- conn
+			served := make(chan error, 1)
+			go func() { served <- server.Serve(listener) }()
+			reset := make(chan time.Duration, 1)
+			begun := time.Now()
+			go func() {
+				defer close(reset)
+				if awaitReset(caller) {
+					reset <- time.Since(begun)
+				}
+			}()
+			if _, err := caller.Write(deafRequest(path)); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case took := <-reset:
+				if took != 30*time.Second {
+					t.Errorf("%s: the stream ended after %v", path, took)
+				}
+			case <-time.After(time.Hour):
+				t.Errorf("%s: the stream does not end", path)
+			}
+			_ = caller.Close()
+			if err := server.Close(); err != nil {
+				t.Error(err)
+			}
+			<-served
+			<-reset
+		})
+	}
+}
+
+// deafRequest is a connection's first words by HTTP/2 (RFC 9113): no byte of a body is
+// allowed, and a GET as stream 1.
+func deafRequest(path string) []byte {
+	frame := func(kind, flags, stream byte, payload []byte) []byte {
+		return append([]byte{0, 0, byte(len(payload)), kind, flags, 0, 0, 0, stream}, payload...)
+	}
+	const settings, headers, initialWindow, ack, endStream, endHeaders = 4, 1, 4, 1, 1, 4
+	fields := append([]byte{0x82, 0x86, 0x04, byte(len(path))}, path...) // :method GET, :scheme http, :path
+	fields = append(fields, 0x01, 1, 'x')                                // :authority
+	return slices.Concat([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+		frame(settings, 0, 0, []byte{0, initialWindow, 0, 0, 0, 0}), frame(settings, ack, 0, nil),
+		frame(headers, endStream|endHeaders, 1, fields))
+}
+
+// awaitReset reads frames until one resets stream 1.
+func awaitReset(conn net.Conn) bool {
+	for {
+		var head [9]byte
+		if _, err := io.ReadFull(conn, head[:]); err != nil {
+			return false
+		}
+		length := int64(head[0])<<16 | int64(head[1])<<8 | int64(head[2])
+		if _, err := io.CopyN(io.Discard, conn, length); err != nil {
+			return false
+		}
+		const rstStream = 3
+		if head[3] == rstStream && head[8] == 1 {
+			return true
+		}
+	}
+}

@@ -47,7 +47,7 @@ func (w *lateWriter) Write(b []byte) (int, error) {
 	if w.call.r.Method == http.MethodHead {
 		return len(b), nil
 	}
-	_ = http.NewResponseController(w.call.w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	w.call.hurry()
 	return w.call.w.Write(b)
 }
 
@@ -124,7 +124,7 @@ type slowReader struct{ call *call }
 
 // Read reads into b.
 func (r *slowReader) Read(b []byte) (int, error) {
-	r.call.limitBody(time.Now().Add(bodyTimeout))
+	r.call.limitBody(time.Now().Add(r.call.api.cfg.Timeouts.Body))
 	n, err := r.call.r.Body.Read(b)
 	if errors.Is(err, io.EOF) {
 		r.call.limitBody(time.Time{})

@@ -144,7 +144,16 @@ func (c *call) json(status int, v any) {
 // empty answers that it is done, without a body.
 func (c *call) empty() { c.head(http.StatusNoContent) }
 
+// limitAnswer gives the answer, or its next piece, its time to be taken where it is a
+// stream of HTTP/2: its client may read all else of the connection.
+func (c *call) limitAnswer(until time.Time) {
+	if c.r.ProtoMajor >= 2 {
+		_ = http.NewResponseController(c.w).SetWriteDeadline(until)
+	}
+}
+
 func (c *call) head(status int) {
+	c.limitAnswer(time.Now().Add(c.api.cfg.WriteTimeout))
 	c.status = status
 	c.w.Header().Set(wire.HeaderNode, c.api.cfg.Node)
 	c.w.WriteHeader(status)

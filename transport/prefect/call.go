@@ -24,9 +24,6 @@ import (
 // tryTime is how long the node tries on a client's behalf, on top of waiting.
 const tryTime = 10 * time.Second
 
-// bodyTimeout is how long a body may take to come.
-const bodyTimeout = 30 * time.Second
-
 // call is one exchange.
 type call struct {
 	api    *API
@@ -99,6 +96,9 @@ func (c *call) pattern() string {
 
 // serve finds the route, checks what all routes have in common, and runs it.
 func (c *call) serve() error {
+	if c.r.ContentLength != 0 {
+		c.limitBody(time.Now().Add(c.api.cfg.BodyTimeout))
+	}
 	allow := ""
 	c.route, c.param, allow = find(c.api.table, c.r.Method, c.r.URL)
 	switch {
@@ -158,16 +158,18 @@ func (c *call) checkVersion() error {
 	return nil
 }
 
+// limitBody gives the body its time to come. The limit stays until all of it was
+// read: of what nobody reads net/http reads on before it sends the answer.
+func (c *call) limitBody(until time.Time) {
+	_ = http.NewResponseController(c.w).SetReadDeadline(until)
+}
+
 // readBody reads the whole body. One that is said to be no JSON has no fields.
-// Its time limit stays where it did not come whole: net/http reads on before it
-// sends the answer.
 func (c *call) readBody() error {
-	deadline := http.NewResponseController(c.w)
-	_ = deadline.SetReadDeadline(time.Now().Add(bodyTimeout))
 	var err error
 	c.raw, err = io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, wire.MaxBody))
 	if err == nil {
-		_ = deadline.SetReadDeadline(time.Time{})
+		c.limitBody(time.Time{})
 	}
 	var tooLong *http.MaxBytesError
 	switch {

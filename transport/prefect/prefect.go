@@ -23,6 +23,7 @@
 package prefect
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -80,6 +81,12 @@ type Config struct {
 	// Hold is how long an increment is kept waiting before the client is told to
 	// come again, 0 to MaxHold. 0: it is told at once, as Prefect's server does.
 	Hold time.Duration
+	// BodyTimeout is how long the body of a request may take to come; of one that is
+	// passed on, each piece of it. Default: 30 s.
+	BodyTimeout time.Duration
+	// WriteTimeout is how long a client may take to read what it is sent over HTTP/2,
+	// for each piece. (Over HTTP/1.1 the listener sees to it.) Default: 30 s.
+	WriteTimeout time.Duration
 	// CreateMissing makes, inactive, the limits that a concurrency increment
 	// names and nobody has made.
 	CreateMissing bool
@@ -126,6 +133,8 @@ func New(cfg Config) (*API, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
+	cfg.BodyTimeout = cmp.Or(cfg.BodyTimeout, 30*time.Second)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, 30*time.Second)
 	a := &API{cfg: cfg, table: routes(), origin: http.NewCrossOriginProtection(), metrics: newMetrics()}
 	if cfg.Upstream != nil {
 		a.upstream = newProxy(cfg.Upstream, cfg.Guard != nil, cfg.Logger)

@@ -3,6 +3,7 @@ package prefect
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -112,8 +114,58 @@ func (p *passage) WriteHeader(status int) {
 	p.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController flush and hijack.
+// Write sends b.
+func (p *passage) Write(b []byte) (int, error) {
+	p.call.limitAnswer(time.Now().Add(p.call.api.cfg.WriteTimeout))
+	return p.ResponseWriter.Write(b)
+}
+
+// FlushError sends what was written, as the proxy asks behind each piece. The next
+// one may be long in coming.
+func (p *passage) FlushError() error {
+	p.call.limitAnswer(time.Now().Add(p.call.api.cfg.WriteTimeout))
+	defer p.call.limitAnswer(time.Time{})
+	return http.NewResponseController(p.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController hijack.
 func (p *passage) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// passedBody is a body on its way to the upstream server, which may be long: each
+// read has its own time limit.
+type passedBody struct {
+	io.ReadCloser
+	call *call
+
+	mu     sync.Mutex
+	closed bool // guarded by mu; the connection may serve another request
+}
+
+// Read reads into b.
+func (p *passedBody) Read(b []byte) (int, error) {
+	p.limit(time.Now().Add(p.call.api.cfg.BodyTimeout))
+	n, err := p.ReadCloser.Read(b)
+	if errors.Is(err, io.EOF) {
+		p.limit(time.Time{})
+	}
+	return n, err
+}
+
+func (p *passedBody) limit(until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.call.limitBody(until)
+	}
+}
+
+// Close ends the body. The proxy calls it, before it returns, beside a read.
+func (p *passedBody) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	return p.ReadCloser.Close()
+}
 
 // passOn has the upstream server answer. Streams end when the node stops.
 func (c *call) passOn() error {
@@ -130,6 +182,7 @@ func (c *call) passOn() error {
 	c.api.streams.Add(1)
 	defer c.api.streams.Done()
 	r := c.r.WithContext(ctx)
+	r.Body = &passedBody{ReadCloser: c.r.Body, call: c}
 	if c.raw != nil {
 		r.Body = io.NopCloser(bytes.NewReader(c.raw))
 	}

@@ -15,7 +15,7 @@ func (k *checker) addresses(c Config) {
 	for _, e := range []struct {
 		block string
 		Endpoint
-	}{{"http", c.HTTP}, {"peer", c.Peer}, {"gossip", c.Gossip.Endpoint}} {
+	}{{"http", c.HTTP.Endpoint}, {"peer", c.Peer}, {"gossip", c.Gossip.Endpoint}} {
 		key := e.block + ".address"
 		host, _, err := splitAddress(e.Address)
 		if err != nil {

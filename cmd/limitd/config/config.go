@@ -41,19 +41,16 @@ type Config struct {
 	// encrypted, or callers are not asked who they are.
 	AllowInsecure bool
 
-	Log  Log
-	HTTP Endpoint // clients
-	// MaxConnections is how many connections of callers may be open at once: one more
-	// gets a 503. An open one costs some 25 KiB, one that waits or asks some 50 KiB.
-	MaxConnections int64
-	ACL            ACL
-	Audit          Audit
-	Prefect        Prefect
-	Peer           Endpoint // raft and forwarding between the nodes
-	Gossip         Gossip   // who is alive; TCP and UDP
-	TLS            TLS
-	Cluster        Cluster
-	Raft           Raft
+	Log     Log
+	HTTP    HTTP // clients
+	ACL     ACL
+	Audit   Audit
+	Prefect Prefect
+	Peer    Endpoint // raft and forwarding between the nodes
+	Gossip  Gossip   // who is alive; TCP and UDP
+	TLS     TLS
+	Cluster Cluster
+	Raft    Raft
 	// Autopilot counts while this node leads.
 	Autopilot Autopilot
 	Ops       Ops
@@ -73,6 +70,26 @@ type Log struct {
 type Endpoint struct {
 	Address   string // host:port; port 0 takes a free one
 	Advertise string // what others are told; empty: Address as it was bound
+}
+
+// HTTP is where clients talk to the node, how many may be connected, and how long
+// the node waits for one that is slow. A call that waits for slots has no limit but
+// its own.
+type HTTP struct {
+	Endpoint
+	// MaxConnections is how many connections of callers may be open at once: one more
+	// gets a 503. An open one costs some 25 KiB, one that waits or asks some 50 KiB.
+	MaxConnections int64
+	// HeaderTimeout is how long the headers of a request may take to come.
+	HeaderTimeout time.Duration
+	// BodyTimeout is the same for the body of a request; of a snapshot, and of what is
+	// passed on to an upstream Prefect server, for each piece.
+	BodyTimeout time.Duration
+	// WriteTimeout is how long a client may take to read what it is sent, for each piece.
+	WriteTimeout time.Duration
+	// IdleTimeout is how long a connection stays open without a request. Where it is
+	// shorter than that of a proxy, the proxy sends requests to connections that close.
+	IdleTimeout time.Duration
 }
 
 // Gossip is where the node gossips, and by which keys.
@@ -245,15 +262,14 @@ type Limit struct {
 // DataDir is empty, so that it does not pass Validate as it is.
 func Default(hostname string) Config {
 	return Config{
-		Name:           hostname,
-		Log:            Log{Level: "info", Format: "text"},
-		HTTP:           Endpoint{Address: "127.0.0.1:7480"},
-		MaxConnections: 16_384,
-		Prefect:        Prefect{Enabled: true, Hold: 25 * time.Second, CreateMissing: true},
-		Peer:           Endpoint{Address: "127.0.0.1:7481"},
-		Gossip:         Gossip{Endpoint: Endpoint{Address: "127.0.0.1:7482"}},
-		TLS:            TLS{HTTP: true, VerifyClient: "off", ServerName: cert.DefaultName},
-		Cluster:        Cluster{BootstrapExpect: 1, Role: "voter"},
+		Name:    hostname,
+		Log:     Log{Level: "info", Format: "text"},
+		HTTP:    defaultHTTP(),
+		Prefect: Prefect{Enabled: true, Hold: 25 * time.Second, CreateMissing: true},
+		Peer:    Endpoint{Address: "127.0.0.1:7481"},
+		Gossip:  Gossip{Endpoint: Endpoint{Address: "127.0.0.1:7482"}},
+		TLS:     TLS{HTTP: true, VerifyClient: "off", ServerName: cert.DefaultName},
+		Cluster: Cluster{BootstrapExpect: 1, Role: "voter"},
 		Raft: Raft{
 			LogStore:           "boltdb",
 			HeartbeatTimeout:   250 * time.Millisecond,
@@ -269,6 +285,17 @@ func Default(hostname string) Config {
 		},
 		Limits:   limitsOf(command.DefaultSettings()),
 		Snapshot: Snapshot{Interval: time.Hour, Retain: 24},
+	}
+}
+
+func defaultHTTP() HTTP {
+	return HTTP{
+		Endpoint:       Endpoint{Address: "127.0.0.1:7480"},
+		MaxConnections: 16_384,
+		HeaderTimeout:  10 * time.Second,
+		BodyTimeout:    30 * time.Second,
+		WriteTimeout:   30 * time.Second,
+		IdleTimeout:    5 * time.Minute,
 	}
 }
 

@@ -52,7 +52,11 @@ func Keys() []Key {
 
 		{"http.address", "host:port that clients talk to", func(c *Config) any { return &c.HTTP.Address }},
 		{"http.advertise", "host:port that others are told for HTTP", func(c *Config) any { return &c.HTTP.Advertise }},
-		{"http.max_connections", "connections of clients that may be open at once; one more gets a 503", func(c *Config) any { return &c.MaxConnections }},
+		{"http.max_connections", "connections of clients that may be open at once; one more gets a 503", func(c *Config) any { return &c.HTTP.MaxConnections }},
+		{"http.header_timeout", "how long the headers of a request may take to come", func(c *Config) any { return &c.HTTP.HeaderTimeout }},
+		{"http.body_timeout", "how long the body of a request may take to come", func(c *Config) any { return &c.HTTP.BodyTimeout }},
+		{"http.write_timeout", "how long a client may take to read what it is sent", func(c *Config) any { return &c.HTTP.WriteTimeout }},
+		{"http.idle_timeout", "how long a connection of a client stays open without a request", func(c *Config) any { return &c.HTTP.IdleTimeout }},
 		{"acl.enabled", "ask clients for tokens; the same on all nodes", func(c *Config) any { return &c.ACL.Enabled }},
 		{"acl.anonymous", "policy of clients without a token; empty: they may do nothing", func(c *Config) any { return &c.ACL.Anonymous }},
 		{"acl.open_metrics", "show /metrics to everybody", func(c *Config) any { return &c.ACL.OpenMetrics }},

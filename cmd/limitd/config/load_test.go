@@ -190,8 +190,13 @@ func TestDevIsValid(t *testing.T) {
 
 func TestAProblemIsToldOnce(t *testing.T) {
 	c := Dev()
-	c.MaxConnections = 0
+	c.HTTP.MaxConnections = 0
 	if problems := Validate(c); len(problems) != 1 || problems[0].Key != "http.max_connections" {
+		t.Errorf("%v", problems)
+	}
+	c = Dev()
+	c.HTTP.IdleTimeout = 0 // which net/http would take for: for ever
+	if problems := Validate(c); len(problems) != 1 || problems[0].Key != "http.idle_timeout" {
 		t.Errorf("%v", problems)
 	}
 }

@@ -36,7 +36,7 @@ func Validate(c Config) []Problem {
 	if _, err := c.Prefect.UpstreamURL(); err != nil {
 		k.fail("prefect.upstream", "Unsuitable address", "%v.", err)
 	}
-	k.within("http.max_connections", c.MaxConnections, 10, 1_000_000)
+	k.http(c.HTTP)
 	k.acl(c.ACL)
 	k.cluster(c.Cluster)
 	k.raft(c.Raft)
@@ -63,6 +63,14 @@ func (k *checker) node(c Config) {
 	}
 	k.oneOf("log.level", c.Log.Level, Words("log.level")...)
 	k.oneOf("log.format", c.Log.Format, Words("log.format")...)
+}
+
+func (k *checker) http(h HTTP) {
+	k.within("http.max_connections", h.MaxConnections, 10, 1_000_000)
+	k.lasting("http.header_timeout", h.HeaderTimeout, time.Second, time.Hour)
+	k.lasting("http.body_timeout", h.BodyTimeout, time.Second, time.Hour)
+	k.lasting("http.write_timeout", h.WriteTimeout, time.Second, time.Hour)
+	k.lasting("http.idle_timeout", h.IdleTimeout, time.Second, 24*time.Hour)
 }
 
 // acl checks what is said of callers. Whether the policy exists is for the cluster

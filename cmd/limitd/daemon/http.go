@@ -14,6 +14,7 @@ import (
 )
 
 func (d *Daemon) startHTTP(context.Context) (err error) {
+	h := d.cfg.HTTP
 	d.api, err = httpapi.New(httpapi.Config{
 		Node: d.cfg.Name, Version: d.deps.Version,
 		Backend:   backend{d.node},
@@ -26,10 +27,8 @@ func (d *Daemon) startHTTP(context.Context) (err error) {
 		Rand:      d.deps.Machine.Rand,
 		Logger:    d.log.Named("http"),
 
-		Guard:       d.guard(),
-		OpenMetrics: d.cfg.ACL.OpenMetrics,
-		Audit:       d.auditLog,
-		Reset:       d.mayReset,
+		Access:   httpapi.Access{Guard: d.guard(), OpenMetrics: d.cfg.ACL.OpenMetrics, Audit: d.auditLog, Reset: d.mayReset},
+		Timeouts: httpapi.Timeouts{Header: h.HeaderTimeout, Body: h.BodyTimeout, Write: h.WriteTimeout, Idle: h.IdleTimeout},
 	})
 	if err != nil {
 		return err
@@ -38,7 +37,7 @@ func (d *Daemon) startHTTP(context.Context) (err error) {
 	if err := d.startPrefect(); err != nil {
 		return err
 	}
-	crowd := httpapi.NewCrowd(d.sockets.http, int(d.cfg.MaxConnections), d.cfg.TLS.Scheme() != "http")
+	crowd := httpapi.NewCrowd(d.sockets.http, int(h.MaxConnections), h.WriteTimeout, d.cfg.TLS.Scheme() != "http")
 	if err := register(d.deps.Registry, crowdMetrics(crowd)...); err != nil {
 		return err
 	}
@@ -90,6 +89,8 @@ func (d *Daemon) startPrefect() (err error) {
 		Rand:          d.deps.Machine.Rand,
 		Logger:        d.log.Named("prefect"),
 		Hold:          d.cfg.Prefect.Hold,
+		BodyTimeout:   d.cfg.HTTP.BodyTimeout,
+		WriteTimeout:  d.cfg.HTTP.WriteTimeout,
 		CreateMissing: d.cfg.Prefect.CreateMissing,
 		Upstream:      upstream,
 	})

@@ -40,7 +40,7 @@ func listen(ctx context.Context, c config.Config, m Machine) (s *sockets, err er
 	}
 	s.peerAt = advertised(c.Peer, s.peer.Addr(), "")
 	host, _, _ := net.SplitHostPort(s.peerAt)
-	s.httpAt = advertised(c.HTTP, s.http.Addr(), host)
+	s.httpAt = advertised(c.HTTP.Endpoint, s.http.Addr(), host)
 	return s, nil
 }
 

@@ -34,7 +34,7 @@ func Plan(base config.Config, count int, dir string) ([]config.Config, error) {
 		c := base
 		c.Name = base.Name + strconv.Itoa(i+1)
 		c.Memory, c.DataDir = false, filepath.Join(dir, c.Name)
-		for _, e := range []*config.Endpoint{&c.HTTP, &c.Peer, &c.Gossip.Endpoint} {
+		for _, e := range []*config.Endpoint{&c.HTTP.Endpoint, &c.Peer, &c.Gossip.Endpoint} {
 			address, err := shift(e.Address, i*portStep)
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", ErrPlan, err)
@@ -54,7 +54,7 @@ func share(base config.Config, count int) error {
 	case base.Cluster.BootstrapExpect != int64(count):
 		return fmt.Errorf("%w: %d of them form the cluster: leave cluster.bootstrap_expect out", ErrPlan, count)
 	}
-	for key, e := range map[string]config.Endpoint{"http": base.HTTP, "peer": base.Peer, "gossip": base.Gossip.Endpoint} {
+	for key, e := range map[string]config.Endpoint{"http": base.HTTP.Endpoint, "peer": base.Peer, "gossip": base.Gossip.Endpoint} {
 		if e.Advertise != "" {
 			return fmt.Errorf("%w: each has an address of its own: leave %s.advertise out", ErrPlan, key)
 		}
