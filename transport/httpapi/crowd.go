@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -31,14 +32,16 @@ type Crowd struct {
 func NewCrowd(l net.Listener, most int, write time.Duration, silent bool) *Crowd {
 	c := &Crowd{Listener: l, most: int64(most), write: write}
 	if !silent {
-		c.refusal = []byte(refusal)
+		c.refusal = fmt.Appendf(nil, refusal, len(refusalBody), refusalBody)
 	}
 	return c
 }
 
-// refusal is the answer to a connection that is too much.
-const refusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" +
-	`{"type":"urn:limitd:error:overloaded","title":"Overloaded","status":503,"code":"overloaded","effect":"none",` +
+// refusal is the answer to a connection that is too much. It says its length, because
+// the close behind it is a reset for who has sent a request meanwhile.
+const refusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s"
+
+const refusalBody = `{"type":"urn:limitd:error:overloaded","title":"Overloaded","status":503,"code":"overloaded","effect":"none",` +
 	`"detail":"as many connections are open as http.max_connections allows",` +
 	`"hint":"use fewer connections, each for many requests; or ask another node"}` + "\n"
 

@@ -1,9 +1,11 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -41,9 +43,16 @@ func TestCrowdIsBounded(t *testing.T) {
 	first := <-accepted
 	dial()
 	second := <-accepted
-	text, err := io.ReadAll(dial())
-	if answer := string(text); err != nil || !strings.HasPrefix(answer, "HTTP/1.1 503 ") || !strings.Contains(answer, "\r\nRetry-After: 1\r\n") || !strings.Contains(answer, `"code":"overloaded"`) {
-		t.Errorf("one too many was told %q, %v", answer, err)
+	answer, err := http.ReadResponse(bufio.NewReader(dial()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "1" || !strings.Contains(string(text), `"code":"overloaded"`) {
+		t.Errorf("one too many was told %s %v %q, %v", answer.Status, answer.Header, text, err)
+	}
+	if answer.ContentLength != int64(len(text)) {
+		t.Errorf("what one too many is told does not say its length: a reset behind it would spoil it")
 	}
 	if crowd.Open() != 2 || crowd.Refused() != 1 {
 		t.Errorf("%d are open, %d were refused", crowd.Open(), crowd.Refused())
