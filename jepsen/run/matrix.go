@@ -31,6 +31,7 @@ func matrix() []plan {
 		{workload: "semaphore", nemesis: "membership", time: 60 * time.Second, nodes: 5, tls: true, acl: true},
 		{workload: "patience", nemesis: "kill", time: 40 * time.Second},
 		{workload: "prefect", nemesis: "kill,partition", time: 60 * time.Second},
+		{workload: "prefect-routes", nemesis: "kill,pause", time: 40 * time.Second},
 		{workload: "mixed", nemesis: "mixed", time: 70 * time.Second, nodes: 5, atOnce: 2},
 	}
 }

@@ -43,8 +43,13 @@ func routesWorkload() Workload {
 		},
 		Run: func(ctx context.Context, e *Env) error {
 			var lost atomic.Bool
-			steps := []step{leasedStep, leasedStep, anonymousStep(&lost), anonymousStep(&lost), tokenStep, semaphoreStep}
-			err := crew(12, all(func(ctx context.Context, c *caller) { pick(c, steps...)(ctx, c) }))(ctx, e)
+			steps := []step{leasedStep, leasedStep, anonymousStep(&lost), anonymousStep(&lost), tokenStep}
+			err := crew(15, func(i int) step {
+				if i%3 == 0 {
+					return semaphoreStep
+				}
+				return func(ctx context.Context, c *caller) { pick(c, steps...)(ctx, c) }
+			})(ctx, e)
 			if lost.Load() || e.Record.Has(history.Restore) { // a backup brings back who held a slot then
 				finish, cancel := finishing(ctx)
 				defer cancel()
