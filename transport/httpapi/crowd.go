@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,7 +91,19 @@ func (c *counted) Write(b []byte) (int, error) {
 	if err := c.hurry(); err != nil {
 		return 0, err
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.drop()
+	}
+	return n, err
+}
+
+// drop has the close that follows reset the connection: else the kernel would keep
+// what the caller has not read, and the connection, long after the node has let go.
+func (c *counted) drop() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
 }
 
 func (c *counted) hurry() error {

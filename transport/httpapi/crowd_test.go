@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,4 +99,36 @@ func TestWhatNobodyReadsIsCut(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhoReadsNothingIsReset: a close alone would leave what was not read, megabytes
+// of it, to the kernel to keep until it gives up.
+func TestWhoReadsNothingIsReset(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // nothing comes of it
+	caller, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer caller.Close() //nolint:errcheck // the read tells
+	conn, err := httpapi.NewCrowd(listener, 1, 50*time.Millisecond, false).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for piece := make([]byte, 64<<10); err == nil; {
+		_, err = conn.Write(piece)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	_ = caller.SetDeadline(time.Now().Add(10 * time.Second)) // as good as never
+	if _, err := io.Copy(io.Discard, caller); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("who reads at last ends with %v", err)
+	}
 }
