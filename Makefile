@@ -88,7 +88,7 @@ faultclock:
 
 ## show: the real binary through the scenes of jepsen/show; about ten minutes
 show: build faultclock
-	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term members recover strangers backup security disk overload metrics
+	$(GO) run ./jepsen/show -bin bin/limitd workers rate rate-kill queue failover term members recover strangers backup security bounds disk overload metrics
 	$(GO) run ./jepsen/show -bin bin/limitd-faultclock clock
 
 ## show-upgrade: the same, of restarts and upgrades alone, in every order: to the version to come (a build with a tag), and from BEFORE to this one; two minutes
@@ -120,7 +120,7 @@ show-%: build
 ## scenes: what operators trust, on the real binary, each scene in its short form; CI runs this. docs/operations.md
 .PHONY: scenes
 scenes: build
-	$(GO) run ./jepsen/show -bin bin/limitd -scale 0.1 backup security disk overload metrics
+	$(GO) run ./jepsen/show -bin bin/limitd -scale 0.1 backup security bounds disk overload metrics
 
 ## sim: SEEDS seeds of the simulator, on all cores; one that fails prints what runs it again
 SEEDS ?= 1000

@@ -45,6 +45,7 @@ func scenes() []scene {
 		{name: "strangers", what: "halves that must not found two clusters, and two clusters that must not become one", empty: true, run: strangers},
 		{name: "backup", what: "a backup under load, restored into the same cluster and a new one; quarantine, schedule, damaged files", dress: dressBackup, run: backups},
 		{name: "security", what: "TLS, gossip keys and tokens: every route, all of them rotated under load, strangers refused, no secret told", dress: dressSecurity, sealed: true, run: security},
+		{name: "bounds", what: "callers who want too much, are slow, or have no token or Prefect's kind, beside others: no failed call, nothing left over", dress: dressBounds, sealed: true, run: bounds},
 		{name: "disk", what: "disks that are full, read-only, failing, hanging or damaged: code 75, the others go on, the node comes back", dress: dressDisk, run: disks},
 		{name: "overload", what: "a flood on one limit beside calls to others; 10,000 waiters and 5,000 connections in little memory", dress: dressOverload, run: overload},
 		{name: "metrics", what: "every documented series, profiles for operators alone, traces and JSON in the logs", dress: dressMetrics, run: metrics},
