@@ -131,12 +131,7 @@ func TestABodyThatStalls(t *testing.T) {
 		{"POST /v1/nowhere", wire.TypeJSON, "404"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			caller, conn := net.Pipe()
-			server := newWorld(t).api.HTTPServer()
-			listener := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
-			listener.conn <- conn
-			served := make(chan error, 1)
-			go func() { served <- server.Serve(listener) }()
+			caller, end := serveOne(t)
 			_, err := io.WriteString(caller, tt.request+" HTTP/1.1\r\nHost: x\r\nContent-Type: "+tt.typ+"\r\nContent-Length: 100\r\n\r\n{")
 			if err != nil {
 				t.Fatal(err)
@@ -146,11 +141,26 @@ func TestABodyThatStalls(t *testing.T) {
 			if took := time.Since(begun); err != nil || took != 30*time.Second || !strings.HasPrefix(string(answer), "HTTP/1.1 "+tt.status) {
 				t.Errorf("%s: after %v: %v, %s", tt.request, took, err, answer)
 			}
-			if err := server.Close(); err != nil {
-				t.Error(err)
-			}
-			<-served
+			end()
 		})
+	}
+}
+
+// serveOne serves one connection, and returns its caller's end of it. end ends the
+// server.
+func serveOne(t *testing.T) (caller net.Conn, end func()) {
+	t.Helper()
+	caller, conn := net.Pipe()
+	server := newWorld(t).api.HTTPServer()
+	listener := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
+	listener.conn <- conn
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	return caller, func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		<-served
 	}
 }
 
@@ -182,12 +192,7 @@ func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 
 func TestAStreamThatNobodyReads(t *testing.T) {
 	for _, path := range []string{"/livez", "/v1/openapi.yaml", "/metrics", "/v1/snapshot", "/v1/nowhere"} {
 		synctest.Test(t, func(t *testing.T) {
-			caller, conn := net.Pipe()
-			server := newWorld(t).api.HTTPServer()
-			listener := &oneConn{conn: make(chan net.Conn, 1), closed: make(chan struct{})}
-			listener.conn <- conn
-			served := make(chan error, 1)
-			go func() { served <- server.Serve(listener) }()
+			caller, end := serveOne(t)
 			reset := make(chan time.Duration, 1)
 			begun := time.Now()
 			go func() {
@@ -208,10 +213,7 @@ func TestAStreamThatNobodyReads(t *testing.T) {
 				t.Errorf("%s: the stream does not end", path)
 			}
 			_ = caller.Close()
-			if err := server.Close(); err != nil {
-				t.Error(err)
-			}
-			<-served
+			end()
 			<-reset
 		})
 	}
