@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -97,6 +98,10 @@ func (c *call) readBody() error {
 		case errors.Is(err, io.EOF):
 			c.limitBody(time.Time{})
 			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			p := wire.NewProblem(wire.CodeInvalidRequest, "the body did not come within "+c.api.cfg.Timeouts.Body.String())
+			p.Hint = "send it faster; the node's http.body_timeout says how long it waits"
+			return p
 		case err != nil:
 			return wire.NewProblem(wire.CodeInvalidRequest, "the body ended before it was complete")
 		}

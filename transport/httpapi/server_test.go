@@ -124,11 +124,11 @@ func TestShutdownEndsWaits(t *testing.T) {
 // A body that stops coming is answered, and its connection closed, when its
 // time is over.
 func TestABodyThatStalls(t *testing.T) {
-	for _, tt := range []struct{ request, typ, status string }{
-		{"POST /v1/acquire", wire.TypeJSON, "400"},
-		{"PUT /v1/snapshot", wire.TypeSnapshot, "400"},
-		{"POST /v1/acquire", "text/plain", "415"},
-		{"POST /v1/nowhere", wire.TypeJSON, "404"},
+	for _, tt := range []struct{ request, typ, status, says string }{
+		{"POST /v1/acquire", wire.TypeJSON, "400", "did not come within 30s"},
+		{"PUT /v1/snapshot", wire.TypeSnapshot, "400", ""},
+		{"POST /v1/acquire", "text/plain", "415", ""},
+		{"POST /v1/nowhere", wire.TypeJSON, "404", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			caller, end := serveOne(t)
@@ -138,7 +138,8 @@ func TestABodyThatStalls(t *testing.T) {
 			}
 			begun := time.Now()
 			answer, err := io.ReadAll(caller)
-			if took := time.Since(begun); err != nil || took != 30*time.Second || !strings.HasPrefix(string(answer), "HTTP/1.1 "+tt.status) {
+			if took := time.Since(begun); err != nil || took != 30*time.Second || !strings.HasPrefix(string(answer), "HTTP/1.1 "+tt.status) ||
+				!strings.Contains(string(answer), tt.says) {
 				t.Errorf("%s: after %v: %v, %s", tt.request, took, err, answer)
 			}
 			end()

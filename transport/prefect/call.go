@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -175,6 +176,8 @@ func (c *call) readBody() error {
 	switch {
 	case errors.As(err, &tooLong):
 		return &failure{kind: tooLarge}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &failure{kind: badHeader, text: "The body did not come within " + c.api.cfg.BodyTimeout.String()}
 	case err != nil:
 		return &failure{kind: badHeader, text: "The body ended before it was complete"}
 	}

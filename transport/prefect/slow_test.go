@@ -3,10 +3,12 @@ package prefect_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +18,8 @@ import (
 )
 
 // stall begins a request whose body does not come, and returns the status that it
-// gets, behind which the connection has to close.
-func stall(t *testing.T, w *world, request string, headers ...string) int {
+// gets and the answer, behind which the connection has to close.
+func stall(t *testing.T, w *world, request string, headers ...string) (int, string) {
 	t.Helper()
 	server := httptest.NewServer(w.api)
 	defer server.Close()
@@ -38,13 +40,16 @@ func stall(t *testing.T, w *world, request string, headers ...string) int {
 	answer, err := http.ReadResponse(answers, nil)
 	if err != nil {
 		t.Errorf("%s whose body stalls: %v", request, err)
-		return 0
+		return 0, ""
 	}
-	_ = answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Error(err)
+	}
 	if !answer.Close {
 		t.Errorf("%s whose body stalls: the connection is kept", request)
 	}
-	return answer.StatusCode
+	return answer.StatusCode, string(body)
 }
 
 // A body that stops coming is answered when its time is over, also where nobody
@@ -54,16 +59,17 @@ func TestABodyThatStalls(t *testing.T) {
 	for _, tt := range []struct {
 		request string
 		status  int
+		says    string
 		headers []string
 	}{
-		{increment, http.StatusBadRequest, []string{bearer("acquire")}},
-		{increment, http.StatusUnauthorized, nil},
-		{increment, http.StatusForbidden, []string{bearer("read")}},
-		{"POST " + prefect.Base + "/nowhere", http.StatusNotFound, nil},
-		{"PUT " + prefect.Base + limitsPath + "/increment", http.StatusMethodNotAllowed, nil},
+		{increment, http.StatusBadRequest, "did not come within 50ms", []string{bearer("acquire")}},
+		{increment, http.StatusUnauthorized, "", nil},
+		{increment, http.StatusForbidden, "", []string{bearer("read")}},
+		{"POST " + prefect.Base + "/nowhere", http.StatusNotFound, "", nil},
+		{"PUT " + prefect.Base + limitsPath + "/increment", http.StatusMethodNotAllowed, "", nil},
 	} {
-		if got := stall(t, newImpatient(t, nil), tt.request, tt.headers...); got != tt.status {
-			t.Errorf("%s %v whose body stalls: %d, want %d", tt.request, tt.headers, got, tt.status)
+		if got, body := stall(t, newImpatient(t, nil), tt.request, tt.headers...); got != tt.status || !strings.Contains(body, tt.says) {
+			t.Errorf("%s %v whose body stalls: %d %s, want %d", tt.request, tt.headers, got, body, tt.status)
 		}
 	}
 }
