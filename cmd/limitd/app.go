@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,8 +65,9 @@ newer version.`
 
 // mend gives every command what urfave/cli lacks: errors in two lines on stderr
 // instead of a page of help on stdout, an answer to unknown subcommands, no hidden
-// "help" subcommand that would shadow a limit of that name, and a help flag of its
-// own in place of a global one, which command trees side by side would share.
+// "help" subcommand that would shadow a limit of that name, a help flag of its
+// own in place of a global one, which command trees side by side would share, and
+// no durations below zero.
 func mend(path string, commands []*cli.Command) {
 	for _, c := range commands {
 		full := path + " " + c.Name
@@ -79,6 +83,8 @@ func mend(path string, commands []*cli.Command) {
 		if len(c.Subcommands) > 0 {
 			c.Action = groupAction(full, c.Subcommands)
 			mend(full, c.Subcommands)
+		} else {
+			c.Action = withDurations(c.Action)
 		}
 	}
 }
@@ -87,11 +93,62 @@ func helpFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show help", DisableDefaultText: true}
 }
 
+// withDurations has act begin only where no duration is below zero, and there is
+// some time to try in.
+func withDurations(act cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		for _, f := range c.Command.Flags {
+			d, ok := f.(*cli.DurationFlag)
+			if !ok || !c.IsSet(d.Name) {
+				continue
+			}
+			switch given := c.Duration(d.Name); {
+			case given < 0:
+				return c.Command.OnUsageError(c, fmt.Errorf("--%s %s: it cannot be less than nothing", d.Name, given), false)
+			case given == 0 && d.Name == "timeout":
+				return c.Command.OnUsageError(c, errors.New("--timeout 0s leaves no time to try: leave it out, or give some seconds"), false)
+			}
+		}
+		return act(c)
+	}
+}
+
+// badValue is how package flag complains of a value.
+var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-(\S+): (?s:(.*))$`)
+
+// badValueText says which values the flag takes, or why it does not take this one.
+func badValueText(flags []cli.Flag, value, name, why string) string {
+	wants := ""
+	for _, f := range flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		switch f.(type) {
+		case *cli.DurationFlag:
+			wants = "is no duration: write a number and its unit, such as 30s or 1h30m"
+		case *cli.IntFlag, *cli.Int64Flag:
+			wants = "is no whole number, or too large"
+		case *cli.Float64Flag:
+			wants = "is no number"
+		case *cli.BoolFlag:
+			wants = "is neither true nor false"
+		}
+	}
+	return fmt.Sprintf("--%s: %s %s", name, value, cmp.Or(wants, "is not taken: "+why))
+}
+
 // usageError answers a flag that does not exist, or a value that it does not take.
 func usageError(c *cli.Context, err error, _ bool) error {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !unknown {
-		return usagef(commandPath(c), "%v", err)
+		text := err.Error()
+		if name, needs := strings.CutPrefix(text, "flag needs an argument: -"); needs {
+			text = "--" + name + " needs a value behind it"
+		}
+		if m := badValue.FindStringSubmatch(text); m != nil && c.Command != nil {
+			text = badValueText(c.Command.Flags, m[1], m[2], m[3])
+		}
+		return usagef(commandPath(c), "%s", text)
 	}
 	name = "--" + strings.TrimLeft(name, "-")
 	if name == "--version" {
@@ -151,6 +208,8 @@ func groupAction(path string, children []*cli.Command) cli.ActionFunc {
 // doneBy names the command that does what people expect of a word, or "".
 func doneBy(word string) string {
 	switch word {
+	case "help":
+		return "limitd --help"
 	case "acquire", "lock", "run", "with":
 		return "limitd exec LIMIT -- COMMAND"
 	case "release", "unlock":

@@ -154,7 +154,10 @@ func (x *execution) acquire(ctx context.Context) (lease *client.Lease, code int,
 	if lease.Waited() > 0 && waits.said() {
 		x.say("got " + grantText(lease.Limits()) + " after " + spanText(lease.Waited()))
 	}
-	if lease.Unlimited() {
+	switch {
+	case len(lease.Limits()) == 0:
+		x.say("nothing limits the command: there is no limit " + x.asked)
+	case lease.Unlimited():
 		x.say("nothing limits the command: " + grantText(lease.Limits()) + " is not counted now")
 	}
 	return lease, 0, nil

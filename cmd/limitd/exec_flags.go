@@ -40,7 +40,7 @@ func newExecution(c *cli.Context, w world) (*execution, error) {
 		x.say = func(string) {}
 	}
 	if c.IsSet("wait") {
-		x.request.Wait = max(0, c.Duration("wait"))
+		x.request.Wait = c.Duration("wait")
 	}
 	if c.IsSet("grace") {
 		x.grace = c.Duration("grace")

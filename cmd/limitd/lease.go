@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -59,7 +61,7 @@ func leaseList(w world) *cli.Command {
 				return err
 			}
 			return showing(c, w, func(ctx context.Context, a *api, p printer) (result, error) {
-				leases, raw, err := pages[wire.Lease](ctx, a, "/v1/leases", "leases", maps.Clone(filter))
+				leases, raw, err := askLeases(ctx, a, maps.Clone(filter))
 				return result{
 					whole: map[string]any{"leases": raw}, items: listed(leases, raw, leaseName), mark: withoutTimes,
 					people: func() error { return leaseTable(p, leases) },
@@ -67,6 +69,16 @@ func leaseList(w world) *cli.Command {
 			})
 		},
 	}
+}
+
+// askLeases asks for the leases that filter selects. Where a limit has none, it asks
+// whether there is such a limit.
+func askLeases(ctx context.Context, a *api, filter url.Values) ([]wire.Lease, []json.RawMessage, error) {
+	leases, raw, err := pages[wire.Lease](ctx, a, "/v1/leases", "leases", filter)
+	if limit := filter.Get("limit"); err == nil && limit != "" && len(leases) == 0 {
+		_, err = a.call(ctx, http.MethodGet, limitPath(limit), nil)
+	}
+	return leases, raw, err
 }
 
 // leaseName is what a lease is called: its token, which "lease release" takes.

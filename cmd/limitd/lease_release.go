@@ -49,7 +49,7 @@ func leasesToRelease(c *cli.Context, a *api) ([]wire.Lease, error) {
 	case c.Args().Present() && len(filter) > 0:
 		return nil, usagef(commandPath(c), "give tokens, or --limit, --owner, --older-than, not both")
 	case len(filter) > 0:
-		leases, _, err := pages[wire.Lease](c.Context, a, "/v1/leases", "leases", filter)
+		leases, _, err := askLeases(c.Context, a, filter)
 		return leases, err
 	case !c.Args().Present():
 		return nil, usagef(commandPath(c), "say which leases: their tokens, or --limit, --owner, --older-than")

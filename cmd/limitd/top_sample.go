@@ -182,5 +182,8 @@ func (s *sampler) count(ctx context.Context, n wire.Node) *top.Counters {
 	for _, m := range families["limitd_leases"].GetMetric() {
 		c.Leases = m.GetGauge().GetValue()
 	}
+	for _, m := range families["limitd_waiters"].GetMetric() {
+		c.Waiters = m.GetGauge().GetValue()
+	}
 	return c
 }

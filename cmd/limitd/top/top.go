@@ -36,7 +36,7 @@ type Limit struct {
 // Counters are what a node counts from its start on.
 type Counters struct {
 	Granted, Denied float64 // acquires
-	Leases          float64 // right now
+	Leases, Waiters float64 // right now
 }
 
 // Look is what two samples tell.
@@ -54,7 +54,7 @@ type Totals struct {
 	Alive   int      `json:"alive"`
 	Counted int      `json:"counted"` // nodes whose counters the rates are made of
 	Limits  int      `json:"limits"`
-	Waiting int64    `json:"waiting"`
+	Waiting int64    `json:"waiting"` // acquires; one that names two limits stands in both of their rows
 	Leases  int64    `json:"leases"`
 	Granted *float64 `json:"granted_per_second,omitempty"`
 	Denied  *float64 `json:"denied_per_second,omitempty"` // at once, or after a wait
@@ -101,7 +101,6 @@ func Compare(before, now Sample) Look {
 		if was, known := denied[l.ID]; known {
 			row.Denied = perSecond(float64(l.Status.Denied-was), span)
 		}
-		look.Totals.Waiting += l.Status.Waiting
 		look.Limits = append(look.Limits, row)
 	}
 	return look
@@ -116,7 +115,8 @@ func totals(before, now Sample, span float64) Totals {
 	}
 	granted, denied := 0.0, 0.0
 	for id, c := range now.Counters {
-		t.Leases = max(t.Leases, int64(c.Leases)) // every node has all of them; one that lags has fewer
+		// Every node has all leases and waiters; one that lags has fewer.
+		t.Leases, t.Waiting = max(t.Leases, int64(c.Leases)), max(t.Waiting, int64(c.Waiters))
 		was, known := before.Counters[id]
 		if !known {
 			continue

@@ -35,7 +35,7 @@ func samples() (before, now Sample) {
 		At:       time.Unix(102, 0),
 		Cluster:  wire.Cluster{Leader: "n1", Term: 7, Nodes: nodes},
 		Limits:   []Limit{limit("db", 5, 4, 0, 10), limit("gpu", 2, 2, 12, 0), limit("new", 100, 1, 0, 5), limit("none", 0, 0, 0, 0)},
-		Counters: map[string]Counters{"1": {Granted: 2500, Denied: 11, Leases: 7}, "3": {Granted: 4, Denied: 2, Leases: 6}},
+		Counters: map[string]Counters{"1": {Granted: 2500, Denied: 11, Leases: 7, Waiters: 9}, "3": {Granted: 4, Denied: 2, Leases: 6, Waiters: 8}},
 	}
 	now.Limits[0].Rate = "100/m"
 	now.Limits[0].Status.AvgSlotOccupancy = wire.Duration(2500 * time.Millisecond)
@@ -48,7 +48,7 @@ func TestCompare(t *testing.T) {
 	before, now := samples()
 	look := Compare(before, now)
 	want := Totals{
-		Leader: "n1", Term: 7, Nodes: 3, Alive: 2, Counted: 2, Limits: 4, Waiting: 12, Leases: 7,
+		Leader: "n1", Term: 7, Nodes: 3, Alive: 2, Counted: 2, Limits: 4, Waiting: 9, Leases: 7,
 		Granted: new(1202.0), Denied: new(1.5),
 	}
 	if diff := cmp.Diff(want, look.Totals); diff != "" {
