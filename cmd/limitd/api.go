@@ -30,6 +30,9 @@ const graceTime = time.Second
 // maxAnswer bounds what is read of one answer, bytes.
 const maxAnswer = 64 << 20
 
+// shareTime is how long, at most, a node is asked while there are others to ask.
+const shareTime = 4 * time.Second
+
 // api talks to the nodes that a command line names. It asks one node after the
 // other under one idempotency key, so that a call has one effect.
 type api struct {
@@ -187,7 +190,14 @@ func (a *api) call(ctx context.Context, method, path string, in any) (json.RawMe
 		if failed != nil && left < time.Millisecond {
 			break
 		}
-		answer, err := a.try(ctx, method, base+a.fresh(method, path), key, max(left, time.Millisecond), body)
+		share := left + graceTime
+		if others := len(a.bases) - i - 1; others > 0 { // one that hangs leaves time for them
+			share = min(left/time.Duration(others+1), shareTime)
+			left = share * 3 / 4 // then it can still say why
+		}
+		once, stop := context.WithTimeout(ctx, share)
+		answer, err := a.try(once, method, base+a.fresh(method, path), key, max(left, time.Millisecond), body)
+		stop()
 		if err == nil || !anotherNode(err) {
 			a.bases = slices.Concat(a.bases[i:], a.bases[:i]) // who answers is asked first from now on
 			return answer, failureOf(err, base)
