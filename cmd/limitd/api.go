@@ -49,14 +49,24 @@ type api struct {
 // oldAge is how old an answer may be without being called old.
 const oldAge = time.Second
 
-// source tells who answered last, and whether the answer is old.
-func (a *api) source() string {
+// source tells who answered last, and whether the answer is old: a copy that has
+// heard of nothing new is that only where it has no leader.
+func (a *api) source(ctx context.Context) string {
 	text := "from " + a.header.Get(wire.HeaderNode)
 	age, err := time.ParseDuration(a.header.Get(wire.HeaderAge))
 	if err != nil || age < oldAge {
 		return text
 	}
-	return fmt.Sprintf("%s, %v old: it has no contact with a leader", text, age.Round(100*time.Millisecond))
+	quick := *a
+	quick.timeout = time.Second
+	old := age.Round(100 * time.Millisecond)
+	switch now, err := read[wire.Cluster](quick.call(ctx, http.MethodGet, "/v1/cluster", nil)); {
+	case err != nil:
+		return fmt.Sprintf("%s, its newest record %v old", text, old)
+	case now.Leader == "":
+		return fmt.Sprintf("%s, %v old: it has no contact with a leader", text, old)
+	}
+	return text
 }
 
 // apiFlags are the flags of every command that talks to a node.

@@ -60,7 +60,7 @@ func showing(c *cli.Context, w world, ask listing) error {
 	title := fmt.Sprintf("%s   every %v", strings.Join(append([]string{commandPath(c)}, c.Args().Slice()...), " "), every)
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return watch(ctx, every, watcherFor(w, p, a, title), func(p printer) (result, error) { return ask(ctx, a, p) })
+	return watch(ctx, every, watcherFor(ctx, w, p, a, title), func(p printer) (result, error) { return ask(ctx, a, p) })
 }
 
 // watcher shows one result after the other.
@@ -71,12 +71,12 @@ type watcher interface {
 	close(last error) error // ends it; last is what ended the watch, nil for a signal
 }
 
-func watcherFor(w world, p printer, a *api, title string) watcher {
+func watcherFor(ctx context.Context, w world, p printer, a *api, title string) watcher {
 	if p.format != formatTable {
 		return &changes{p: p, stderr: w.stderr}
 	}
 	if f, ok := screen.Terminal(w.stdout); ok {
-		return &redrawn{p: p, screen: screen.Open(f), title: func() string { return title + "   " + a.source() }}
+		return &redrawn{p: p, screen: screen.Open(f), title: func() string { return title + "   " + a.source(ctx) }}
 	}
 	return &repeated{p: p, stderr: w.stderr}
 }

@@ -44,7 +44,7 @@ func watched(t *testing.T, format string, list ...any) (stdout, stderr string, e
 		var out, errors bytes.Buffer
 		w := world{stdout: &out, stderr: &errors}
 		begin := time.Now()
-		err = watch(ctx, time.Second, watcherFor(w, printer{out: &out, format: format}, &api{}, ""), answers(stop, list...))
+		err = watch(ctx, time.Second, watcherFor(ctx, w, printer{out: &out, format: format}, &api{}, ""), answers(stop, list...))
 		stdout, stderr = out.String(), errors.String()
 		if took := time.Since(begin); ctx.Err() != nil && took != time.Duration(len(list))*time.Second {
 			t.Errorf("%d answers took %v", len(list), took)
@@ -112,10 +112,19 @@ func TestWatchEndsWhereNothingWillMend(t *testing.T) {
 }
 
 func TestSourceTellsAnOldAnswer(t *testing.T) {
-	for age, want := range map[string]string{"": "from n1", "0.9s": "from n1", "61.04s": "from n1, 1m1s old: it has no contact with a leader"} {
-		a := &api{header: http.Header{wire.HeaderNode: {"n1"}, wire.HeaderAge: {age}}}
-		if got := a.source(); got != want {
-			t.Errorf("age %q: %s", age, got)
+	for _, tt := range []struct{ age, cluster, want string }{
+		{"", "", "from n1"},
+		{"0.9s", "", "from n1"},
+		{"61.04s", `{"leader": "n2"}`, "from n1"}, // nothing has happened
+		{"61.04s", `{"leader": ""}`, "from n1, 1m1s old: it has no contact with a leader"},
+		{"61.04s", "?", "from n1, its newest record 1m1s old"},
+	} {
+		a := &api{
+			header: http.Header{wire.HeaderNode: {"n1"}, wire.HeaderAge: {tt.age}}, bases: []string{"http://n1"},
+			client: &http.Client{Transport: nodesOf{"n1": tt.cluster}},
+		}
+		if got := a.source(t.Context()); got != tt.want {
+			t.Errorf("age %q, %s: %s", tt.age, tt.cluster, got)
 		}
 	}
 }
