@@ -74,15 +74,17 @@ func (s *State) showGrant(x *lease, t *terms) *command.Granted {
 		ExpiresIn: x.end - max(s.now, s.record.target), GrantedWall: t.wall,
 	}
 	g.ExpiresWall = s.record.wall + g.ExpiresIn
-	g.Limits = s.showGrants(t.grants)
+	g.Limits = s.showGrants(x, t.grants)
 	return g
 }
 
-func (s *State) showGrants(grants []grant) []command.GrantedLimit {
+// showGrants describes what x has of its grants: without limits that were deleted
+// (L9), and without slots that a reset took (L10).
+func (s *State) showGrants(x *lease, grants []grant) []command.GrantedLimit {
 	shown := make([]command.GrantedLimit, 0, len(grants))
 	for _, g := range grants {
 		l := s.limits.get(g.limit)
-		if l == nil || l.deleted {
+		if l == nil || l.deleted || s.wasReset(l, x, g) {
 			continue
 		}
 		shown = append(shown, command.GrantedLimit{
@@ -91,4 +93,13 @@ func (s *State) showGrants(grants []grant) []command.GrantedLimit {
 		})
 	}
 	return shown
+}
+
+// wasReset tells whether x has lost the slots of g. What decay gives back in parts
+// is shown as it was granted.
+func (s *State) wasReset(l *limitRow, x *lease, g grant) bool {
+	if x.terms == nil || !g.counted || g.slots == 0 || g.mode == command.RateLimit || l.decays() {
+		return false // without terms it is only being granted
+	}
+	return s.holdings.get(pair{l.seq, x.token}) == nil
 }

@@ -181,7 +181,7 @@ func (s *State) Lease(token uint64) (Lease, bool) {
 func (s *State) showLease(x *lease, t *terms) Lease {
 	return Lease{
 		ID: x.id, Token: x.token, Owner: t.owner, TTL: t.ttl, ExpiresIn: x.end - s.now, Held: s.now - t.granted,
-		GrantedWall: t.wall, Limits: s.showGrants(t.grants),
+		GrantedWall: t.wall, Limits: s.showGrants(x, t.grants),
 	}
 }
 

@@ -87,7 +87,8 @@ func (m *Model) occupy(l *limit, k kind, n int64) []uint32 {
 	return h.ordinals
 }
 
-// granted words the grant s as it stands. What was deleted is not shown.
+// granted words the grant s as it stands. What was deleted is not shown, nor what
+// a reset took.
 func (m *Model) granted(s *lease) *command.Granted {
 	g := &command.Granted{
 		ID: s.request.id, Token: s.token, Lease: true, TTL: s.ttl, Waited: s.waited,
@@ -99,6 +100,10 @@ func (m *Model) granted(s *lease) *command.Granted {
 			continue
 		}
 		m.decay(l)
+		stays := h.counted && !h.rate && h.n > 0 && l.settings.Rate.IsZero() // till it is released
+		if stays && slices.Contains(m.leases, s) && l.holdingOf(s.token) == nil {
+			continue
+		}
 		g.Limits = append(g.Limits, command.GrantedLimit{
 			UUID: l.uuid, Name: l.name, Slots: h.n, Mode: h.mode(), Counted: h.counted, WouldDeny: h.wouldDeny,
 			Ordinals: h.ordinals, Capacity: l.settings.Slots, Occupied: l.held(), Rate: l.settings.Rate,
