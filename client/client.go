@@ -50,8 +50,9 @@ type Config struct {
 	// the same again. Default 1.5 s: a change of leaders takes less, and a node
 	// that hangs holds nobody up for long.
 	Timeout time.Duration
-	// GiveUp is how long no node may give an answer before a call fails with
-	// ErrUnreachable. Default 0: only the end of its ctx fails it.
+	// GiveUp is how long no node may give an answer, or none but that there is no
+	// leader, before a call fails with what its last try met: ErrUnreachable, or
+	// ErrNoLeader. Default 0: only the end of its ctx fails it.
 	GiveUp time.Duration
 	// Remember is the cluster's setting remember, for which it knows an id.
 	// Default 60 s. Acquire gives an id up 10 s before.

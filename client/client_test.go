@@ -417,17 +417,26 @@ func TestWornIDIsGivenUp(t *testing.T) {
 }
 
 func TestGiveUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFakeCluster()
-		f.setFault(func(string, string) (error, error) { return errWire, nil })
-		c := f.client(t, func(cfg *Config) { cfg.GiveUp = 5 * time.Second })
-		begun := time.Now()
-		_, err := c.Acquire(context.Background(), db())
-		if took := time.Since(begun); !errors.Is(err, ErrUnreachable) || took < 5*time.Second || took > 7*time.Second {
-			t.Errorf("got %v after %v", err, took)
-		}
-		_ = c.Close()
-	})
+	leaderless := func(string, string) *http.Response {
+		p := wire.NewProblem(ErrNoLeader, "there is no leader")
+		return respond(p.Status, p)
+	}
+	for want, set := range map[wire.Code]func(*fakeCluster){
+		ErrUnreachable: func(f *fakeCluster) { f.fault = func(string, string) (error, error) { return errWire, nil } },
+		ErrNoLeader:    func(f *fakeCluster) { f.reply = leaderless },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFakeCluster()
+			set(f)
+			c := f.client(t, func(cfg *Config) { cfg.GiveUp = 5 * time.Second })
+			begun := time.Now()
+			_, err := c.Acquire(context.Background(), db())
+			if took := time.Since(begun); !errors.Is(err, want) || took < 5*time.Second || took > 7*time.Second {
+				t.Errorf("got %v after %v, want %s", err, took, want)
+			}
+			_ = c.Close()
+		})
+	}
 }
 
 func TestReleaseIsRepeated(t *testing.T) {

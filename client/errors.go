@@ -27,6 +27,7 @@ const (
 	ErrTooMany       = wire.CodeTooMany          // the cluster's bound of limits or leases is reached
 	ErrPermission    = wire.CodePermissionDenied // the token lacks a permission
 	ErrUnauthorized  = wire.CodeUnauthenticated  // no token, or one that is not known
+	ErrNoLeader      = wire.CodeNoLeader         // no majority of the nodes works, and Config.GiveUp is over
 
 	// Those of the calls about limits and leases.
 	ErrLimitExists   = wire.CodeLimitExists      // CreateLimit or a new name meets another limit

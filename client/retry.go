@@ -14,7 +14,7 @@ type tries struct {
 	c        *Client
 	count    int    // that failed in a row
 	sent     Clocks // just before the request was last sent
-	answered Clocks // when a node last gave any answer
+	answered Clocks // when a node last gave any answer but that there is no leader
 }
 
 // try begins a request that is sent now.
@@ -37,7 +37,7 @@ func (t *tries) failed(ctx context.Context, err *Error) error {
 		return err
 	}
 	now := t.c.cfg.Clocks()
-	if err.Status != 0 {
+	if err.Status != 0 && !leaderless(err.Code) {
 		t.answered = now
 	}
 	if g := t.c.cfg.GiveUp; g > 0 && now.since(t.answered) >= g {
@@ -47,6 +47,11 @@ func (t *tries) failed(ctx context.Context, err *Error) error {
 		return gaveUp(why, err)
 	}
 	return nil
+}
+
+// leaderless tells whether a node says that it cannot get an answer from a leader.
+func leaderless(c wire.Code) bool {
+	return c == wire.CodeNoLeader || c == wire.CodeShuttingDown || c == wire.CodeOutcomeUnknown
 }
 
 // errGivenUp says that Config.GiveUp is over.

@@ -47,7 +47,7 @@ func execCommand(w world) *cli.Command {
 			&cli.StringSliceFlag{Name: "meta", Usage: "more about the owner, `KEY=VALUE`; may be repeated"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "say nothing but errors"},
 		}, nodeFlags(), []cli.Flag{
-			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "how long to go on while no node answers"},
+			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "how long to go on while no node answers, or there is no leader"},
 		}),
 		OnUsageError: func(c *cli.Context, err error, sub bool) error { return ownFailure(usageError(c, err, sub)) },
 		Action: func(c *cli.Context) error {

@@ -51,7 +51,7 @@ func (r *waitReport) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-silence.C:
-			r.say(fmt.Sprintf("no node has answered yet (%s); giving up after %s", strings.Join(r.x.api.bases, ", "), spanText(r.x.timeout)))
+			r.say(fmt.Sprintf("no answer yet, or no leader (%s); giving up after %s", strings.Join(r.x.api.bases, ", "), spanText(r.x.timeout)))
 		case w := <-r.notes:
 			silence.Stop()
 			if key := fmt.Sprint(w.Position, w.BlockedBy); key != last && time.Since(at) >= reportEvery {
