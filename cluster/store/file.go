@@ -40,7 +40,7 @@ func nodeID(dir string, r Reader) (string, error) {
 		return id, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, "raft.db")); err == nil {
-		return "", fmt.Errorf("%s has a log but no file %s: restore that file, or empty the directory to join as a new node", dir, idFile)
+		return "", fmt.Errorf("%w: %s has a log but no file %s", ErrDamaged, dir, idFile)
 	}
 	if id, err = NewID(r); err != nil {
 		return "", err

@@ -75,10 +75,32 @@ func openStores(dir string, o Options) (*Stores, error) {
 		return nil, err
 	}
 	s := &Stores{ID: id, Dir: dir}
+	if err := s.checkLog("raft.db"); err != nil {
+		return nil, err
+	}
 	if err := s.open(o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// checkLog refuses a directory whose node belongs to a cluster, and whose log is
+// gone: it would go on under the id that acknowledged entries, and know of none. The
+// file is on disk before the node learns whom it belongs to.
+func (s *Stores) checkLog(file string) error {
+	cluster, err := s.ClusterID()
+	promise, err2 := s.Promise()
+	if err := errors.Join(err, err2); err != nil || cluster == "" && promise == "" {
+		return err
+	}
+	info, err := os.Stat(filepath.Join(s.Dir, file))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %s has no file %s, which held what this node had acknowledged", ErrDamaged, s.Dir, file)
+	case err == nil && info.Size() == 0:
+		return fmt.Errorf("%w: %s is empty; it held what this node had acknowledged", ErrDamaged, filepath.Join(s.Dir, file))
+	}
+	return err
 }
 
 func (s *Stores) open(o Options) error {
@@ -102,7 +124,7 @@ func (s *Stores) open(o Options) error {
 	if err != nil {
 		return fmt.Errorf("open the snapshots: %w", err)
 	}
-	return nil
+	return syncDir(s.Dir) // see checkLog
 }
 
 func (s *Stores) openBolt() (*raftboltdb.BoltStore, error) {
@@ -157,6 +179,9 @@ func (s *Stores) useWAL(bolt *raftboltdb.BoltStore, log hclog.Logger) error {
 	if last > 0 {
 		return fmt.Errorf(`%w: set log_store = "boltdb", or empty %s to join as a new node`, ErrOtherStore, s.Dir)
 	}
+	if err := s.checkLog(filepath.Join("wal", metadb.FileName)); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(s.walDir(), 0o700); err != nil {
 		return fmt.Errorf("make the log's directory: %w", err)
 	}
@@ -174,5 +199,5 @@ func (s *Stores) useWAL(bolt *raftboltdb.BoltStore, log hclog.Logger) error {
 	}
 	s.closers = append(s.closers, w, meta)
 	s.Log = w
-	return nil
+	return syncDir(s.walDir())
 }

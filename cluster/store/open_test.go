@@ -95,7 +95,7 @@ func TestALogWithoutItsIDIsRefused(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, idFile)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(t, dir, Bolt); err == nil || !strings.Contains(err.Error(), idFile) {
+	if _, err := open(t, dir, Bolt); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), idFile) {
 		t.Fatalf("got %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, idFile), nil, 0o600); err != nil {
@@ -103,6 +103,43 @@ func TestALogWithoutItsIDIsRefused(t *testing.T) {
 	}
 	if _, err := open(t, dir, Bolt); err == nil {
 		t.Fatal("opened with an empty id")
+	}
+}
+
+// A node that belongs to a cluster, or was about to form one, does not begin anew
+// under its id. One that was killed before it got so far does.
+func TestALostLogIsDamage(t *testing.T) {
+	joined := func(s *Stores) error { return s.SetClusterID("c0ffee") }
+	promised := func(s *Stores) error { return s.SetPromise("them") }
+	neither := func(*Stores) error { return nil }
+	remove := func(path string) error { return os.RemoveAll(path) }
+	empty := func(path string) error { return os.Truncate(path, 0) }
+	for name, tt := range map[string]struct {
+		kind    Kind
+		belongs func(*Stores) error
+		lose    func(string) error
+		file    string
+		damaged bool
+	}{
+		"the log":               {Bolt, joined, remove, "raft.db", true},
+		"before it was formed":  {Bolt, promised, remove, "raft.db", true},
+		"an empty log":          {Bolt, joined, empty, "raft.db", true},
+		"the vote beside a wal": {WAL, joined, remove, "raft.db", true},
+		"the wal":               {WAL, joined, remove, "wal", true},
+		"the wal's index":       {WAL, joined, empty, "wal/wal-meta.db", true},
+		"of a new node":         {Bolt, neither, remove, "raft.db", false},
+		"the wal of a new node": {WAL, neither, remove, "wal", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := mustOpen(t, dir, tt.kind)
+			if err := errors.Join(tt.belongs(s), s.Close(), tt.lose(filepath.Join(dir, tt.file))); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := open(t, dir, tt.kind); errors.Is(err, ErrDamaged) != tt.damaged || !tt.damaged && err != nil {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 
