@@ -39,7 +39,7 @@ func (c *Client) acquire(ctx context.Context, r Request) (*Lease, error) {
 
 // run asks under one id after the other, as long as that is of use.
 func (a *acquiring) run(ctx context.Context) (*Lease, error) {
-	if why := context.Cause(ctx); why != nil {
+	if why := ended(ctx); why != nil {
 		e := gaveUp(why, nil)
 		e.Effect = wire.EffectNone
 		return nil, e

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -106,6 +107,25 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// check tells what would fail each call, or mean something else than was written.
+func (c Config) check() error {
+	for _, d := range []struct {
+		name  string
+		given time.Duration
+	}{{"Hold", c.Hold}, {"Timeout", c.Timeout}, {"GiveUp", c.GiveUp}, {"Remember", c.Remember}} {
+		if d.given < 0 {
+			return invalid(fmt.Sprintf("Config.%s is %s", d.name, d.given), "leave it out, or give a time above 0")
+		}
+	}
+	if t := c.Timeout; t > 0 && (t < wire.MinTimeout || t > wire.MaxTimeout) {
+		return invalid(fmt.Sprintf("Config.Timeout is %s", t), fmt.Sprintf("nodes take %s to %s", wire.MinTimeout, wire.MaxTimeout))
+	}
+	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return invalid("Config.Token has a space, a line break or another character that no token has", "cut off what a file has behind it: strings.TrimSpace")
+	}
+	return nil
+}
+
 // newTransport returns a transport for many requests at once to few nodes.
 func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 2 * time.Second, KeepAliveConfig: net.KeepAliveConfig{
@@ -139,8 +159,12 @@ type Client struct {
 }
 
 // New returns a client of the cluster that cfg tells of. It reaches for no node
-// yet. Its error is ErrInvalid: an address cannot be read, or a file of certificates.
+// yet. Its error is ErrInvalid: an address, a time or the token cannot be used, or a
+// file of certificates cannot be read.
 func New(cfg Config) (*Client, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	cfg = cfg.withDefaults()
 	c := &Client{cfg: cfg, log: cfg.Logger}
 	var err error

@@ -439,6 +439,56 @@ func TestGiveUp(t *testing.T) {
 	}
 }
 
+// A call that ctx ends is that, whatever cause a program gave; and it tells what the
+// tries before met, not that the last one was broken off.
+func TestACallThatIsEnded(t *testing.T) {
+	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
+		stopped := errors.New("SIGTERM")
+		ctx, cancel := context.WithCancelCause(context.Background())
+		silent := time.Now().Add(10 * time.Second)
+		f.reply = func(string, string) *http.Response {
+			p := wire.NewProblem(ErrNoLeader, "there is no leader")
+			return respond(p.Status, p)
+		}
+		f.setFault(func(string, string) (error, error) {
+			if time.Now().Before(silent) {
+				return nil, nil
+			}
+			return errSilent, nil
+		})
+		time.AfterFunc(11*time.Second, func() { cancel(stopped) }) // within the first silent try
+		_, err := c.Acquire(ctx, db())
+		for _, want := range []error{ErrNoLeader, context.Canceled, stopped} {
+			if !errors.Is(err, want) {
+				t.Errorf("%v is not %v", err, want)
+			}
+		}
+		ended, cancel2 := context.WithCancelCause(context.Background())
+		cancel2(stopped)
+		if _, err := c.Acquire(ended, db()); !errors.Is(err, ErrInterrupted) || !errors.Is(err, context.Canceled) || !errors.Is(err, stopped) {
+			t.Errorf("a call whose ctx is over: %v", err)
+		}
+	})
+}
+
+func TestCloseEndsACall(t *testing.T) {
+	withCluster(t, func(t *testing.T, _ *fakeCluster, c *Client) {
+		mustAcquire(t, c, db())
+		r := db()
+		r.Wait = Forever
+		failed := make(chan error, 1)
+		go func() {
+			_, err := c.Acquire(context.Background(), r)
+			failed <- err
+		}()
+		synctest.Wait()
+		_ = c.Close()
+		if err := <-failed; !errors.Is(err, ErrClosed) || errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestReleaseIsRepeated(t *testing.T) {
 	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
 		l := mustAcquire(t, c, db())
@@ -479,5 +529,18 @@ func TestErrorsTellEverything(t *testing.T) {
 	}
 	if !errors.Is(fmt.Errorf("wrapped: %w", e), ErrInvalid) {
 		t.Error("a wrapped error lost its code")
+	}
+}
+
+// What a node says of a request is said once.
+func TestANodesErrorsAreToldOnce(t *testing.T) {
+	ttl, slots := wire.FieldError{Field: "ttl", Detail: "too long"}, wire.FieldError{Field: "slots", Detail: "too many"}
+	for want, p := range map[string]*wire.Problem{
+		"limitd: invalid_request: ttl: too long":                                                       {Code: ErrInvalid, Detail: "ttl: too long", Errors: []wire.FieldError{ttl}},
+		"limitd: invalid_request: 2 things are wrong with the request; ttl: too long; slots: too many": {Code: ErrInvalid, Detail: "ttl: too long (and 1 more, see errors)", Errors: []wire.FieldError{ttl, slots}},
+	} {
+		if got := fromProblem(p, 400).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -82,7 +82,9 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": %s", e.Detail)
 	}
 	for _, f := range e.Fields {
-		fmt.Fprintf(&b, "; %s: %s", f.Field, f.Detail)
+		if !strings.Contains(e.Detail, f.Detail) { // a node's Detail tells the only one
+			fmt.Fprintf(&b, "; %s: %s", f.Field, f.Detail)
+		}
 	}
 	if e.Cause != nil {
 		fmt.Fprintf(&b, ": %v", e.Cause)
@@ -106,6 +108,9 @@ func fromProblem(p *wire.Problem, status int) *Error {
 	e := &Error{
 		Code: p.Code, Status: status, Detail: p.Detail, Hint: p.Hint, Effect: p.Effect, Fields: p.Errors,
 		Position: p.Position, BlockedBy: p.BlockedBy, RequestID: p.RequestID, RetryAfter: -1,
+	}
+	if n := len(p.Errors); n > 1 { // the node's tells the first of them
+		e.Detail = fmt.Sprintf("%d things are wrong with the request", n)
 	}
 	if p.RetryAfter != nil {
 		e.RetryAfter = time.Duration(*p.RetryAfter)

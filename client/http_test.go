@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,4 +127,23 @@ func BenchmarkAcquireRelease(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pairs/s")
+}
+
+// What would fail each call fails New.
+func TestWhatNoCallCouldUseIsRefused(t *testing.T) {
+	for want, cfg := range map[string]Config{
+		"no port from 1 to": {Addresses: []string{"127.0.0.1:99999"}},
+		`:0" has no port`:   {Addresses: []string{"http://n1:0"}},
+		"more than":         {Addresses: []string{"http://me:secret@n1:7480"}},
+		"scheme, host":      {Addresses: []string{"http://n1:7480?x=1"}},
+		"GiveUp is -1s":     {GiveUp: -time.Second},
+		"Hold is -1s":       {Hold: -time.Second},
+		"1ms to 1h0m":       {Timeout: time.Nanosecond},
+		"no token has":      {Token: "limitd_abc\n"},
+	} {
+		_, err := New(cfg)
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
 }

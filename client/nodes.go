@@ -1,8 +1,10 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +40,12 @@ func parseNodes(addresses []string, secure bool, first int) (*nodes, error) {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return nil, invalid(fmt.Sprintf("the address %q is neither a URL nor host:port", a), "write http://127.0.0.1:7480")
+		}
+		if port, err := strconv.ParseUint(cmp.Or(u.Port(), "1"), 10, 16); err != nil || port == 0 {
+			return nil, invalid(fmt.Sprintf("the address %q has no port from 1 to 65535", a), "limitd listens on 7480 by default")
+		}
+		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return nil, invalid(fmt.Sprintf("the address %q has more than scheme, host, port and path", u.Redacted()), "a token goes into Config.Token or LIMITD_TOKEN")
 		}
 		u.Path = strings.TrimSuffix(u.Path, "/")
 		n.list = append(n.list, node{url: u})

@@ -15,6 +15,7 @@ type tries struct {
 	count    int    // that failed in a row
 	sent     Clocks // just before the request was last sent
 	answered Clocks // when a node last gave any answer but that there is no leader
+	met      *Error // what the last try met that ended by itself
 }
 
 // try begins a request that is sent now.
@@ -24,7 +25,7 @@ func (c *Client) try() tries {
 }
 
 // heard notes an answer that is not the last one.
-func (t *tries) heard() { t.count, t.answered = 0, t.c.cfg.Clocks() }
+func (t *tries) heard() { t.count, t.answered, t.met = 0, t.c.cfg.Clocks(), nil }
 
 // failed pauses after a try that failed with err, or returns why there must not
 // be another.
@@ -39,6 +40,12 @@ func (t *tries) failed(ctx context.Context, err *Error) error {
 	now := t.c.cfg.Clocks()
 	if err.Status != 0 && !leaderless(err.Code) {
 		t.answered = now
+	}
+	switch {
+	case ctx.Err() == nil:
+		t.met = err
+	case t.met != nil && err.Status == 0: // ctx broke the last one off; what it met before says more
+		err = t.met
 	}
 	if g := t.c.cfg.GiveUp; g > 0 && now.since(t.answered) >= g {
 		return gaveUp(errGivenUp, err)
@@ -100,7 +107,7 @@ func (c *Client) persist(ctx context.Context, x exchange, out any) error {
 func (c *Client) pause(ctx context.Context, tries int, err *Error) error {
 	const shortest, longest = 10 * time.Millisecond, time.Second
 	if tries < c.nodes.count() && err.Code != wire.CodeOverloaded {
-		return context.Cause(ctx) // the next node may know better, at once
+		return ended(ctx) // the next node may know better, at once
 	}
 	wait := min(shortest<<min(tries, 10), longest)
 	if err.Code == wire.CodeOverloaded && err.RetryAfter > 0 {
@@ -113,15 +120,35 @@ func (c *Client) pause(ctx context.Context, tries int, err *Error) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ended(ctx)
 	}
 }
+
+// ended returns why ctx is over, nil where it is not. It Is ctx.Err() as well as
+// ctx's cause, but where the client was closed.
+func ended(ctx context.Context) error {
+	why, err := context.Cause(ctx), ctx.Err()
+	if why == nil || errors.Is(why, err) || errors.Is(why, ErrClosed) {
+		return why
+	}
+	return overBy{why, err}
+}
+
+// overBy is the end of a context, with the cause that a program gave it.
+type overBy struct{ cause, err error }
+
+func (o overBy) Error() string   { return o.cause.Error() }
+func (o overBy) Unwrap() []error { return []error{o.cause, o.err} }
 
 // gaveUp is the error of a call whose ctx ended for the given reason, last what
 // its last try met, where it was not ctx's end itself.
 func gaveUp(why error, last *Error) *Error {
 	e := &Error{Code: ErrInterrupted, RetryAfter: -1, Effect: wire.EffectUnknown, Cause: why, Detail: "the call was ended before there was an answer"}
-	if last == nil || last.Cause != nil && errors.Is(last.Cause, why) {
+	if errors.Is(why, ErrClosed) {
+		e.Code, e.Detail, e.Cause = ErrClosed, "the client was closed before there was an answer", nil
+		return e
+	}
+	if last == nil || last.Cause != nil && errors.Is(why, last.Cause) {
 		return e
 	}
 	e.Code, e.Status, e.RequestID, e.Hint = last.Code, last.Status, last.RequestID, last.Hint
