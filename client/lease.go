@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/limitd/limitd/transport/wire"
@@ -73,7 +74,13 @@ func (l *Lease) Waited() time.Duration { return time.Duration(l.grant.Waited) }
 
 // Limits tells what was granted, limit by limit, in the order of their names:
 // slots, the ordinals of numbered limits, and whether they were counted.
-func (l *Lease) Limits() []GrantedLimit { return l.grant.Limits }
+func (l *Lease) Limits() []GrantedLimit {
+	limits := slices.Clone(l.grant.Limits)
+	for i := range limits {
+		limits[i].Ordinals = slices.Clone(limits[i].Ordinals)
+	}
+	return limits
+}
 
 // Ordinals tells which slots of a numbered limit the lease holds, counted from
 // 0 and below the limit's slots: which GPU, port or shard is this program's.
@@ -81,7 +88,7 @@ func (l *Lease) Limits() []GrantedLimit { return l.grant.Limits }
 func (l *Lease) Ordinals(limit string) []uint32 {
 	for _, g := range l.grant.Limits {
 		if g.Name == limit {
-			return g.Ordinals
+			return slices.Clone(g.Ordinals)
 		}
 	}
 	return nil
@@ -97,7 +104,7 @@ func (l *Lease) names() []string {
 }
 
 // Skipped names the limits that do not exist and were skipped.
-func (l *Lease) Skipped() []string { return l.grant.Skipped }
+func (l *Lease) Skipped() []string { return slices.Clone(l.grant.Skipped) }
 
 // Unlimited tells that no limit was counted: all that were named are inactive,
 // skipped, or only watched (in shadow) and full. Nothing excludes anybody then.

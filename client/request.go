@@ -27,7 +27,7 @@ const Forever = time.Duration(math.MinInt64)
 const (
 	MissingError  = wire.MissingError  // fail with ErrLimitNotFound
 	MissingSkip   = wire.MissingSkip   // go on without them
-	MissingCreate = wire.MissingCreate // make them, inactive: they limit nothing until somebody gives them slots
+	MissingCreate = wire.MissingCreate // make them, inactive: they limit nothing until somebody enables them
 )
 
 // Request says what to acquire: all of Limits and RateLimits in one step, or
@@ -38,7 +38,8 @@ type Request struct {
 	// RateLimits are slots that come back only by their limit's decay.
 	RateLimits Slots
 	// Wait is how long to stand in the queue. 0: not at all, ErrDenied where there
-	// is no room. Forever, or any negative time: until ctx ends.
+	// is no room. Forever, or any negative time: until ctx ends; the cluster keeps a
+	// place for 24 h, and who waits for longer stands at the end again.
 	Wait time.Duration
 	// TTL is how long the lease lives without a renewal, 1 s to 24 h. 0: the
 	// cluster's default (60 s). Longer rides out longer outages; shorter gives
@@ -55,7 +56,8 @@ type Request struct {
 	ID string
 	// OnWait is called, where it is not nil, as soon as the acquire stands in the
 	// queue, and at least each Config.Hold while it does. Acquire goes on when it
-	// returns; the place in the queue does not outlive a call longer than 15 s.
+	// returns; the place in the queue does not outlive a call of OnWait of more than
+	// 15 s, and Acquire then fails with ErrCancelled.
 	OnWait func(wire.Waiting)
 	// Manual leaves renewing to the program, by Lease.Renew.
 	Manual bool

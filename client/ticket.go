@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"maps"
 	"sync"
 )
 
@@ -23,7 +24,8 @@ type Ticket struct {
 // AcquireAsync begins to acquire what r asks for, and returns at once. It is for
 // programs that have something else to do while they wait, or wait for several
 // things; otherwise Acquire is simpler. The end of ctx ends the acquire, as it
-// does with Acquire, and does nothing to a lease that was granted. Of tickets
+// does with Acquire, and does nothing to a lease that was granted. r is copied,
+// its maps too: they are the program's again when AcquireAsync returns. Of tickets
 // that are taken one right after the other any may be granted first.
 //
 //	ticket := c.AcquireAsync(ctx, r)
@@ -36,6 +38,12 @@ type Ticket struct {
 //		...
 //	}
 func (c *Client) AcquireAsync(ctx context.Context, r Request) *Ticket {
+	r.Limits, r.RateLimits = maps.Clone(r.Limits), maps.Clone(r.RateLimits)
+	if r.Owner != nil {
+		owner := *r.Owner
+		owner.Meta = maps.Clone(owner.Meta)
+		r.Owner = &owner
+	}
 	t := &Ticket{c: c, ready: make(chan struct{})}
 	ctx, t.cancel = context.WithCancel(ctx)
 	ctx, over, err := c.calling(ctx)

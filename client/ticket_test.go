@@ -97,3 +97,21 @@ func TestTicketGivenUp(t *testing.T) {
 		})
 	}
 }
+
+// The maps of a request are the program's again at once.
+func TestATicketHasItsOwnRequest(t *testing.T) {
+	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
+		r := db()
+		ticket := c.AcquireAsync(context.Background(), r)
+		delete(r.Limits, "db")
+		r.Limits["nothing"] = 1
+		lease, err := ticket.Lease()
+		if err != nil || len(lease.Limits()) != 1 || lease.Limits()[0].Name != "db" {
+			t.Fatalf("got %v, %v", lease, err)
+		}
+		lease.Limits()[0].Name = "other"
+		if lease.Limits()[0].Name != "db" {
+			t.Error("a lease's limits can be changed from outside")
+		}
+	})
+}
