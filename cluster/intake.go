@@ -49,6 +49,9 @@ type holdings interface {
 	Brought() (index, term uint64, ok bool)
 	// Disowned is called where the cluster went on without that backup.
 	Disowned()
+	// Lose is called before a snapshot up to the entry after is installed: what the log
+	// has behind it, up to its last entry, will be gone.
+	Lose(after, last uint64)
 }
 
 func newIntake() *intake { return &intake{out: make(chan raft.RPC), done: make(chan struct{})} }
@@ -166,6 +169,7 @@ func (n *intake) judged(rpc raft.RPC, req *raft.InstallSnapshotRequest) raft.RPC
 		case n.holds(req.LastLogIndex, req.LastLogTerm):
 			return errHeld
 		}
+		n.node.Lose(req.LastLogIndex, n.node.LastIndex())
 		return nil
 	}}
 	return rpc
@@ -226,6 +230,9 @@ func (i inventory) Brought() (index, term uint64, ok bool) {
 func (i inventory) Disowned() {
 	i.replica.fatal(errors.Join(store.ErrHalfRestored, i.replica.cfg.Stores.MarkRestore(true)))
 }
+
+// Lose has the log show what raft is about to lose without noticing.
+func (i inventory) Lose(after, last uint64) { i.replica.tail.Lose(after, last) }
 
 // LogTerm returns the term of an entry of the log; false where the log lacks it.
 func (i inventory) LogTerm(index uint64) (term uint64, ok bool) {

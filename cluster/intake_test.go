@@ -138,6 +138,26 @@ func TestATailThatWasNeverCommittedGivesWay(t *testing.T) {
 	})
 }
 
+// TestATailBeyondASnapshotGivesWay: raft goes on believing in it when the log was
+// emptied. The leader's entries in its place are taken.
+func TestATailBeyondASnapshotGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPastLeader(t)
+		first, second, third := l.snapshot(), l.snapshot(), l.snapshot()
+		l.installs(first)
+		l.term++
+		l.sendEntries(first.Index, first.Index, l.tail(first.Index, int(third.Index-first.Index)))
+		l.term++
+		l.installs(second)
+		l.isHeld("the one that was just installed", second)
+		l.appends(second.Index, second.Index+1, second.Index+1)
+		if got := l.node.R().Status(); got.Applied != second.Index+1 || got.LastIndex != second.Index+1 {
+			t.Errorf("it went from the snapshot up to %d to %+v", second.Index, got)
+		}
+		l.appends(second.Index+1, third.Index, third.Index)
+	})
+}
+
 // pastLeader plays a cluster's log, and its snapshots, to a node that waits to
 // be added, in whatever order a network may bring them.
 type pastLeader struct {

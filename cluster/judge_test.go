@@ -35,6 +35,8 @@ func (b *brought) LogTerm(index uint64) (uint64, bool) {
 func (b *brought) Brought() (index, term uint64, ok bool) { return 713, 9, b.unconfirmed }
 func (b *brought) Disowned()                              { b.disowned = true }
 
+func (b *brought) Lose(uint64, uint64) {}
+
 // TestABackupThatTheClusterDidNotTake: a node that has it must not go on from it
 // under a leader that has not.
 func TestABackupThatTheClusterDidNotTake(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/limitd/limitd/cluster/clock"
@@ -24,9 +25,12 @@ type links struct {
 	locate func(raft.ServerID, raft.ServerAddress) raft.ServerAddress
 	stored func() uint64 // the last entry that is on this node's disk
 	intake *intake
+	bereft func() bool // raft believes in entries that this node's log has lost: see store.Tail
+	fatal  func(error)
 
 	mu    sync.Mutex
 	peers map[raft.ServerID]link
+	since int64 // guarded by mu; when this node first wanted to be elected while it was bereft; 0: it does not
 }
 
 // link is what this node, leading, knows of a follower.
@@ -39,7 +43,7 @@ type link struct {
 func newLinks(c Config, t raft.Transport, stored func() uint64, locate func(raft.ServerID, raft.ServerAddress) raft.ServerAddress) *links {
 	return &links{
 		Transport: t, clock: c.Clock, local: raft.ServerAddress(c.Node.Peer), locate: locate, stored: stored,
-		intake: newIntake(), peers: make(map[raft.ServerID]link),
+		intake: newIntake(), peers: make(map[raft.ServerID]link), bereft: func() bool { return false },
 	}
 }
 
@@ -107,13 +111,47 @@ func (l *links) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.A
 	return nil, raft.ErrPipelineReplicationNotSupported
 }
 
+// errBereft is why a node does not stand for election.
+var errBereft = errors.New("cluster: raft takes this node's log for longer than it is: start the node again, and it reads its log anew")
+
+// bereftTime is how long others may take to elect one of them, where this node must
+// not be elected. Then they cannot without it.
+const bereftTime = 10 * time.Second
+
+// stand returns an error where this node must not be elected: raft would append
+// behind entries that are gone. One that would have to be, ends, to be started anew:
+// that takes a leader that was lost in the moment between its snapshot, of a backup
+// that only this node got, and its next entry.
+func (l *links) stand() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.Monotonic()
+	switch {
+	case !l.bereft():
+		l.since = 0
+		return nil
+	case l.since == 0:
+		l.since = now
+	case now-l.since > int64(bereftTime):
+		l.since = now
+		go l.fatal(errBereft) // it may close this transport
+	}
+	return errBereft
+}
+
 // RequestPreVote asks whether a vote could be won.
 func (l *links) RequestPreVote(id raft.ServerID, to raft.ServerAddress, req *raft.RequestPreVoteRequest, resp *raft.RequestPreVoteResponse) error {
+	if err := l.stand(); err != nil {
+		return err
+	}
 	return l.Transport.(raft.WithPreVote).RequestPreVote(id, l.locate(id, to), req, resp)
 }
 
 // RequestVote asks for a vote.
 func (l *links) RequestVote(id raft.ServerID, to raft.ServerAddress, req *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
+	if err := l.stand(); err != nil {
+		return err
+	}
 	return l.Transport.RequestVote(id, l.locate(id, to), req, resp)
 }
 

@@ -28,7 +28,8 @@ type Replica struct {
 	machine *fsm.FSM
 	guard   *store.Guard
 	links   *links
-	logs    *store.Deferred // what raft reads and writes
+	logs    *store.Deferred // what raft writes, and when that is on the disk
+	tail    *store.Tail     // the log as raft sees it
 	stats   stats
 
 	traffic
@@ -135,10 +136,12 @@ func (r *Replica) startRaft() error {
 		return fmt.Errorf("make the log cache: %w", err)
 	}
 	r.logs = store.NewDeferred(cached, guarded.Seal)
+	r.tail = store.NewTail(r.logs)
 	if err := r.prepare(r.logs); err != nil {
 		return err
 	}
 	r.links = r.newLinks()
+	r.links.bereft, r.links.fatal = r.tail.Lost, r.fatal
 	r.machine = fsm.New(fsm.Config{Observer: observer{r}, Fatal: r.fatal})
 	if r.raft, err = r.newRaft(); err != nil {
 		return fmt.Errorf("start raft: %w", err)
@@ -162,7 +165,7 @@ func (r *Replica) newRaft() (started *raft.Raft, err error) {
 	if err != nil {
 		return nil, err
 	}
-	started, err = raft.NewRaft(r.cfg.raftConfig(), &durable{BatchingFSM: metered{r.machine, r.cfg.Meter}, logs: r.logs}, r.logs, r.guard.Stable(), snapshots, r.links)
+	started, err = raft.NewRaft(r.cfg.raftConfig(), &durable{BatchingFSM: metered{r.machine, r.cfg.Meter}, logs: r.logs}, r.tail, r.guard.Stable(), snapshots, r.links)
 	if err == nil {
 		return started, nil
 	}
