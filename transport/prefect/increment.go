@@ -94,14 +94,14 @@ func (c *call) readIncrement(leased bool) (*increment, error) {
 	if err := check(form); err != nil {
 		return nil, err
 	}
-	if q.foreign = c.isForeign(names...); q.foreign {
-		return q, nil
+	var err error
+	if q.foreign, err = c.isForeign(names...); err != nil || q.foreign {
+		return q, err
 	}
 	q.op.Missing = command.MissingSkip
 	if c.api.cfg.CreateMissing && mode == command.Concurrency {
 		q.op.Missing = command.MissingCreate
 	}
-	var err error
 	if q.op.Entries, err = entries(names, slots, mode); err != nil {
 		return nil, err
 	}

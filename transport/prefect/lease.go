@@ -85,8 +85,8 @@ func (c *call) decrement() error {
 	if err := check(form); err != nil {
 		return err
 	}
-	if c.isForeign(names...) {
-		return c.passOn()
+	if foreign, err := c.isForeign(names...); err != nil || foreign {
+		return c.passOnUnless(err)
 	}
 	list, err := entries(names, *slots, command.Concurrency)
 	if err != nil {

@@ -107,8 +107,8 @@ func (c *call) named(verb command.Verb) (l command.Limit, err error) {
 
 // getLimit serves GET /{id_or_name}.
 func (c *call) getLimit() error {
-	if c.isForeignParam() {
-		return c.passOn()
+	if foreign, err := c.isForeignParam(); err != nil || foreign {
+		return c.passOnUnless(err)
 	}
 	l, err := c.named(command.VerbRead)
 	if err != nil {
@@ -193,8 +193,8 @@ func (c *call) occupy(l command.Limit, slots int64) (command.Limit, error) {
 
 // updateLimit serves PATCH /{id_or_name}.
 func (c *call) updateLimit() error {
-	if c.isForeignParam() {
-		return c.passOn()
+	if foreign, err := c.isForeignParam(); err != nil || foreign {
+		return c.passOnUnless(err)
 	}
 	form := lax.Model(c.document())
 	f := readFields(form, lax.Nullable)
@@ -255,8 +255,8 @@ func (c *call) change(l command.Limit, f fields) (command.Limit, error) {
 
 // deleteLimit serves DELETE /{id_or_name}.
 func (c *call) deleteLimit() error {
-	if c.isForeignParam() {
-		return c.passOn()
+	if foreign, err := c.isForeignParam(); err != nil || foreign {
+		return c.passOnUnless(err)
 	}
 	for {
 		l, err := c.named(command.VerbManage)

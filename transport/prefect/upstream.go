@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/limitd/limitd/fsm/limit"
-	"github.com/limitd/limitd/transport/prefect/lax"
 	"github.com/limitd/limitd/transport/wire"
 )
 
@@ -192,6 +190,14 @@ func (c *call) passOn() error {
 	return nil
 }
 
+// passOnUnless passes the call on where err is nil.
+func (c *call) passOnUnless(err error) error {
+	if err != nil {
+		return err
+	}
+	return c.passOn()
+}
+
 // upstreamIsDown is what the client is told where the upstream server cannot be
 // reached.
 func (c *call) upstreamIsDown() error {
@@ -200,37 +206,4 @@ func (c *call) upstreamIsDown() error {
 		return noCSRF()
 	}
 	return &failure{kind: busy}
-}
-
-// isForeign tells whether limits of these names are the upstream server's own:
-// all are of tags or deployments, and unknown here.
-func (c *call) isForeign(names ...string) bool {
-	if c.api.upstream == nil || len(names) == 0 {
-		return false
-	}
-	for _, name := range names {
-		if !strings.HasPrefix(name, "tag:") && !strings.HasPrefix(name, "deployment:") {
-			return false
-		}
-	}
-	known := false
-	err := c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) {
-		for _, name := range names {
-			_, found := s.Limit(name)
-			known = known || found
-		}
-	})
-	return err == nil && !known
-}
-
-// isForeignParam is isForeign for the limit that the path names; ids that are not
-// known here may be the upstream server's, too.
-func (c *call) isForeignParam() bool {
-	id, why := lax.ParseUUID(c.param)
-	if why != "" || c.api.upstream == nil {
-		return c.isForeign(c.param)
-	}
-	known := false
-	err := c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) { _, known = s.LimitByID(id) })
-	return err == nil && !known
 }

@@ -8,8 +8,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/transport/prefect"
 )
 
@@ -44,7 +47,7 @@ func newUpstream(t *testing.T) (w *world, real *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w = newWorldOf(t, prefect.Config{Upstream: target})
+	w = newWorldOf(t, prefect.Config{Upstream: target, CreateMissing: true})
 	t.Cleanup(w.api.Close)
 	return w, real
 }
@@ -85,10 +88,47 @@ func TestUpstream(t *testing.T) {
 	id := w.post("/", `{"name":"tag:a","limit":1}`).must(201).body[7:43]
 	w.do("GET", limitsPath+"/tag:a", "").must(200)
 	w.do("PATCH", limitsPath+"/"+id, `{"limit":2}`).must(204)
-	lease := w.post("/increment-with-lease", `{"slots":1,"names":["tag:a","tag:b"]}`).lease()
+	lease := w.post("/increment-with-lease", `{"slots":1,"names":["tag:a","db"]}`).lease()
 	w.post("/leases/"+lease+"/renew", "").must(204)
 	w.release(lease)
-	w.post("/increment", `{"slots":1,"names":["tag:b","db"]}`).must(200)
+}
+
+// A limit that exists only because it was named is not limitd's own where the
+// upstream server may have it, and nothing makes one.
+func TestImplicitLimitsAreTheUpstreams(t *testing.T) {
+	w, _ := newUpstream(t)
+	w.apply(&command.Acquire{Entries: []command.Entry{{Name: "tag:a", Slots: 1}}, Missing: command.MissingCreate, TTL: int64(time.Minute)})
+	if !w.limit("tag:a").implicit {
+		t.Fatal("tag:a is not implicit")
+	}
+	for _, path := range []string{"/increment", "/increment-with-lease", "/decrement"} {
+		w.passes("POST", limitsPath+path, `{"slots":1,"names":["tag:a"]}`)
+	}
+	w.passes("GET", limitsPath+"/tag:a", "")
+	w.passes("PATCH", limitsPath+"/tag:a", `{"limit":1}`)
+	w.passes("DELETE", limitsPath+"/tag:a", "")
+	w.post("/", `{"name":"tag:a","limit":1}`).must(201)
+	w.do("GET", limitsPath+"/tag:a", "").must(200)
+}
+
+// Limits of both servers in one request could not be judged as one.
+func TestLimitsOfBothServers(t *testing.T) {
+	w, _ := newUpstream(t)
+	for _, path := range []string{"/increment", "/increment-with-lease", "/decrement"} {
+		for _, names := range []string{`["tag:a","db"]`, `["db","tag:a"]`, `["db","x","deployment:b"]`} {
+			a := w.post(path, `{"slots":1,"names":`+names+`}`).must(422)
+			if !strings.Contains(a.body, `name them in requests apart, or make '`) {
+				t.Errorf("%s %s: %s", path, names, a.body)
+			}
+		}
+	}
+	w.View(func(s *limit.State) {
+		if list := s.LimitsFrom(0, 9); len(list) > 0 {
+			t.Errorf("limits were made: %+v", list)
+		}
+	})
+	w.post("/", `{"name":"tag:a","limit":1}`).must(201)
+	w.post("/increment", `{"slots":1,"names":["tag:a","db"]}`).must(200)
 }
 
 // Nobody gets out of the upstream server's API to what else its host serves.
