@@ -145,12 +145,6 @@ func (c *call) greeted(ctx context.Context, shown string) bool {
 	return err == nil && caller.CheckAny(command.VerbAcquire) == nil
 }
 
-// showsToken tells whether the call is a stream in which clients show their token:
-// such a one goes to nobody else, though events are lost by it.
-func (c *call) showsToken() bool {
-	return c.api.cfg.Guard != nil && c.route != nil && c.route.needs == greets
-}
-
 // audit writes the call down, where it is one that manages something.
 func (c *call) audit() {
 	if c.api.cfg.Audit == nil || c.route == nil || c.upstream || c.route.needs.verb() < command.VerbManage {

@@ -179,6 +179,82 @@ func TestUpstreamIsDown(t *testing.T) {
 	w.do("GET", "/csrf-token?client=x", "").must(422).is(`{"detail":"CSRF protection is disabled."}`)
 }
 
+// A server that takes requests and answers none costs a token against forgery little,
+// once; what needs it is told to come again before its client gives up.
+func TestUpstreamHangs(t *testing.T) {
+	asked := make(chan string, 9)
+	over := make(chan struct{})
+	hung := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		<-over
+	}))
+	defer hung.Close()
+	defer close(over)
+	target, err := url.Parse(hung.URL + "/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldOf(t, prefect.Config{Upstream: target})
+	w.api.SetCSRFPatience(50 * time.Millisecond)
+	for range 3 {
+		w.do("GET", "/csrf-token?client=x", "").must(422).is(`{"detail":"CSRF protection is disabled."}`)
+	}
+	if len(asked) != 1 {
+		t.Errorf("it was asked %d times", len(asked))
+	}
+	w.api.Close()
+
+	w = newWorldOf(t, prefect.Config{Upstream: target, UpstreamTimeout: 50 * time.Millisecond})
+	for _, body := range []string{"{}", strings.Repeat("x", 30<<20)} {
+		a := w.do("POST", "/flow_runs/", body).must(503)
+		if a.header.Get("Retry-After") != "1" || a.header.Get("Prefect-Maintenance") != "true" {
+			t.Errorf("%v", a.header)
+		}
+	}
+	w.api.Close()
+}
+
+// A request that the upstream server has not answered when the node stops is sent
+// elsewhere.
+func TestNodeStopsBeforeTheUpstreamAnswers(t *testing.T) {
+	asked, over := make(chan struct{}, 1), make(chan struct{})
+	hung := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-over
+	}))
+	defer hung.Close()
+	defer close(over)
+	target, err := url.Parse(hung.URL + "/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldOf(t, prefect.Config{Upstream: target})
+	go func() {
+		<-asked
+		w.api.Close()
+	}()
+	w.do("POST", "/flow_runs/", "{}").must(503)
+}
+
+// What the upstream server's URL names is shown for clients who show nothing.
+func TestUpstreamUser(t *testing.T) {
+	seen := make(chan string, 9)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Get("Authorization") }))
+	defer server.Close()
+	target, err := url.Parse(server.URL + "/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.User = url.UserPassword("user", "secret")
+	w := newWorldOf(t, prefect.Config{Upstream: target})
+	defer w.api.Close()
+	w.do("GET", "/flows/x", "").must(200)
+	w.do("GET", "/flows/x", "", "Authorization: Bearer key").must(200)
+	if first, second := <-seen, <-seen; first != "Basic dXNlcjpzZWNyZXQ=" || second != "Bearer key" {
+		t.Errorf("it saw %q and %q", first, second)
+	}
+}
+
 // An upstream server without tokens is asked for one once a minute.
 func TestUpstreamCSRF(t *testing.T) {
 	w, _ := newUpstream(t)
