@@ -85,9 +85,15 @@ func (c *call) read(read func(*limit.State)) error {
 }
 
 // named reads the limit that the path names, by its id or its name, for a caller
-// who needs this verb on it.
+// who needs this verb on it. One who may not read a limit is told the same as where
+// there is none.
 func (c *call) named(verb command.Verb) (l command.Limit, err error) {
 	id, why := lax.ParseUUID(c.param)
+	if why != "" {
+		if err := c.may(verb, c.param); err != nil {
+			return l, err
+		}
+	}
 	found := false
 	err = c.read(func(s *limit.State) {
 		if why == "" {
@@ -99,10 +105,10 @@ func (c *call) named(verb command.Verb) (l command.Limit, err error) {
 	switch {
 	case err != nil:
 		return l, err
-	case !found:
+	case !found || why == "" && !c.caller.May(command.VerbRead, l.Name):
 		return l, &failure{kind: noLimit}
 	}
-	return l, c.may(verb, l.Name)
+	return l, c.mayUnnamed(verb, "this limit", l.Name)
 }
 
 // getLimit serves GET /{id_or_name}.
