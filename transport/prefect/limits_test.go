@@ -143,6 +143,32 @@ func TestRenewAtOnce(t *testing.T) {
 	})
 }
 
+// A lease that was ended elsewhere is not renewed from memory, once the node has
+// heard of its end; one whose grant it has not heard of is.
+func TestRenewOfALeaseThatEndedElsewhere(t *testing.T) {
+	w := newWorld(t, 0)
+	w.post("/", `{"name":"db","limit":9}`).must(201)
+	for _, end := range []func(id string) command.Op{
+		func(id string) command.Op { return &command.Release{ID: id} },
+		func(id string) command.Op {
+			var token uint64
+			w.View(func(s *limit.State) {
+				list, _ := s.Leases(limit.LeaseFilter{}, 0, 1)
+				token = list[0].Token
+			})
+			return &command.ForceRelease{Token: token}
+		},
+	} {
+		lease := w.post("/increment-with-lease", ask).lease()
+		w.behind = limit.New()
+		w.post("/leases/"+lease+"/renew", "").must(204)
+		w.apply(end(lease))
+		w.post("/leases/"+lease+"/renew", "").must(204)
+		w.behind = nil
+		w.post("/leases/"+lease+"/renew", "").must(410)
+	}
+}
+
 // The slots of a rate do not come back by the release of a lease.
 func TestRateWithLease(t *testing.T) {
 	w := newWorld(t, 0)
