@@ -65,7 +65,7 @@ func (c *call) acquire(leased bool) error {
 	case *command.Waiting:
 		return &failure{kind: locked, after: comeAgain}
 	case *command.Denied:
-		return &failure{kind: locked, after: c.retryAfter(r)}
+		return &failure{kind: locked, after: c.retryAfter(q, answer.Index, r)}
 	case *command.Problem:
 		return c.refuse(q, r)
 	}
@@ -318,29 +318,40 @@ func quote(text string) string {
 
 // retryAfter returns when a client that was denied at once may try again: exactly
 // where decay tells it, and else by how long slots were held on average, as far
-// as Prefect's server would let it wait.
-func (c *call) retryAfter(d *command.Denied) time.Duration {
-	switch after := time.Duration(d.RetryAfter); {
+// as Prefect's server would let it wait; with limits of both kinds the later of both.
+func (c *call) retryAfter(q *increment, index uint64, d *command.Denied) time.Duration {
+	after := time.Duration(d.RetryAfter)
+	switch {
 	case d.Expired:
 		return comeAgain
 	case after < 0:
 		return time.Second
-	case after > longestGuess && !c.decays(d.BlockedBy):
-		return longestGuess
-	default:
-		return max(after, comeAgain)
+	case after > longestGuess:
+		after = c.exactAfter(q, index, d.BlockedBy, after)
 	}
+	return max(after, comeAgain)
 }
 
 const longestGuess = 30 * time.Second
 
-// decays tells whether one of the limits decays.
-func (c *call) decays(list []command.Blocker) (found bool) {
-	_ = c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) { // where it cannot be read: a guess
+// exactAfter returns how much of after is no guess, and at least longestGuess where
+// one of the limits does not decay.
+func (c *call) exactAfter(q *increment, index uint64, list []command.Blocker, after time.Duration) time.Duration {
+	exact, guessed := time.Duration(0), false
+	err := c.api.cfg.Backend.ReadAt(c.r.Context(), index, func(s *limit.State) {
 		for _, b := range list {
-			l, ok := s.Limit(b.Name)
-			found = found || ok && !l.Settings.Rate.IsZero()
+			if wait, decays := s.DecayAfter(b.Name, q.op.Entries[0].Slots); decays {
+				exact = max(exact, time.Duration(wait))
+			} else {
+				guessed = true
+			}
 		}
 	})
-	return found
+	switch {
+	case err != nil:
+		return longestGuess
+	case !guessed:
+		return after
+	}
+	return max(exact, longestGuess)
 }
