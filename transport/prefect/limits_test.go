@@ -111,6 +111,18 @@ func TestLeaseEnds(t *testing.T) {
 	})
 }
 
+// What a program computed is answered as it was given, however it is counted.
+func TestComputedDecay(t *testing.T) {
+	w := newWorld(t, 0)
+	w.post("/", `{"name":"db","limit":1,"slot_decay_per_second":0.7999999999999999}`).must(201)
+	for _, decay := range []string{"0.7999999999999999", "0.30000000000000004", "0.3", "66.66666666666666"} {
+		w.do("PATCH", limitsPath+"/db", `{"slot_decay_per_second":`+decay+`}`).must(204)
+		if a := w.do("GET", limitsPath+"/db", "").must(200); !strings.Contains(a.body, `"slot_decay_per_second":`+decay+`}`) {
+			t.Errorf("%s is answered as %s", decay, a.body)
+		}
+	}
+}
+
 // A lease that is renewed the moment that it was granted costs no record, and
 // runs as long as the renewal says. What is given back is not renewed.
 func TestRenewAtOnce(t *testing.T) {
