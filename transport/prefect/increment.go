@@ -102,7 +102,7 @@ func (c *call) readIncrement(leased bool) (*increment, error) {
 	if c.api.cfg.CreateMissing && mode == command.Concurrency {
 		q.op.Missing = command.MissingCreate
 	}
-	if q.op.Entries, err = entries(names, slots, mode); err != nil {
+	if q.op.Entries, err = entries(form, names, slots, mode); err != nil {
 		return nil, err
 	}
 	return q, c.readWait(q)
@@ -133,7 +133,7 @@ func isTrue(b *bool) bool { return b != nil && *b }
 
 // entries makes the limits of an acquire of names: each once, as Prefect's
 // server looks them up. A name that no limit can have is one that is missing.
-func entries(names []string, slots int64, mode command.Mode) (list []command.Entry, err error) {
+func entries(form *lax.Object, names []string, slots int64, mode command.Mode) (list []command.Entry, err error) {
 	seen := map[string]bool{}
 	for _, name := range names {
 		if seen[name] || limit.CheckName(name) != nil {
@@ -143,9 +143,9 @@ func entries(names []string, slots int64, mode command.Mode) (list []command.Ent
 		list = append(list, command.Entry{Name: name, Slots: slots, Mode: mode})
 	}
 	if len(list) > command.MaxEntries {
-		return nil, &failure{kind: refused, text: "At most 64 limits can be named at once"}
+		form.TooLong("names", command.MaxEntries, len(list))
 	}
-	return list, nil
+	return list, check(form)
 }
 
 // minimal is a limit as increments and decrements list it.

@@ -92,14 +92,14 @@ func (c *call) decrement() error {
 	if n := form.Number("occupancy_seconds", lax.Optional); n != nil && n.Value > 0 {
 		op.Occupied = int64(min(n.Value, maxDuration.Seconds()) * float64(time.Second)) // as long as a lease can be
 	}
-	form.Bool("create_if_missing", lax.Optional)
+	implicit := isTrue(form.Bool("create_if_missing", lax.Optional))
 	if err := check(form); err != nil {
 		return err
 	}
 	if foreign, err := c.isForeign(names...); err != nil || foreign {
 		return c.passOnUnless(err)
 	}
-	list, err := entries(names, *slots, command.Concurrency)
+	list, err := entries(form, names, *slots, command.Concurrency)
 	if err != nil {
 		return err
 	}
@@ -118,9 +118,11 @@ func (c *call) decrement() error {
 	if !ok {
 		return unexpected(answer.Result)
 	}
-	out := make([]minimal, len(found.Limits))
-	for i, l := range found.Limits {
-		out[i] = minimal{wire.UUID(l.UUID), l.Name, l.Settings.Slots}
+	out := []minimal{}
+	for _, l := range found.Limits {
+		if implicit || !l.Implicit { // as increments list them
+			out = append(out, minimal{wire.UUID(l.UUID), l.Name, l.Settings.Slots})
+		}
 	}
 	c.json(http.StatusOK, out)
 	return nil

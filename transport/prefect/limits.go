@@ -219,7 +219,7 @@ func (c *call) updateLimit() error {
 	if f.nulls {
 		return &failure{kind: conflict} // as a database says it that takes no nulls
 	}
-	if f.changes() {
+	if f.changes() || f.occupied == nil { // nothing at all is an edit, too
 		if l, err = c.change(l, f); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package prefect_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -109,6 +110,46 @@ func TestLeaseEnds(t *testing.T) {
 		w.post("/leases/"+lease+"/renew", "").must(410)
 		w.post("/increment", ask).must(200)
 	})
+}
+
+// Who edits a limit makes it one that somebody made, also where he changes nothing.
+func TestAnEmptyEdit(t *testing.T) {
+	w := newWorld(t, 0)
+	w.post("/increment", ask).must(200)
+	before := w.do("GET", limitsPath+"/db", "").must(200).body
+	w.Advance(time.Second)
+	w.do("PATCH", limitsPath+"/db", "{}").must(204)
+	if w.limit("db").implicit {
+		t.Error("it is still implicit")
+	}
+	if after := w.do("GET", limitsPath+"/db", "").must(200).body; after == before {
+		t.Errorf("nothing tells of the edit: %s", after)
+	}
+}
+
+// A decrement lists what an increment would.
+func TestDecrementHidesImplicitLimits(t *testing.T) {
+	w := newWorld(t, 0)
+	w.post("/increment", ask).must(200).is("[]")
+	w.post("/decrement", ask).must(200).is("[]")
+	if a := w.post("/decrement", `{"slots":1,"names":["db"],"create_if_missing":true}`).must(200); !strings.Contains(a.body, `"name":"db"`) {
+		t.Errorf("%s", a.body)
+	}
+}
+
+// More limits than fit in a request are told as Prefect's server tells of lists.
+func TestTooManyNames(t *testing.T) {
+	w := newWorld(t, 0)
+	names := `["0"`
+	for i := 1; i <= 64; i++ {
+		names += fmt.Sprintf(`,"%d"`, i)
+	}
+	body := `{"slots":1,"names":` + names + `]}`
+	for _, path := range []string{"/increment", "/increment-with-lease", "/decrement"} {
+		w.post(path, body).must(422).is(`{"exception_message":"Invalid request received.","exception_detail":[{"type":"too_long","loc":["body","names"],` +
+			`"msg":"List should have at most 64 items after validation, not 65","input":` + names + `],` +
+			`"ctx":{"actual_length":65,"field_type":"List","max_length":64}}],"request_body":` + body + `}`)
+	}
 }
 
 // What a program computed is answered as it was given, however it is counted.

@@ -131,6 +131,20 @@ func TestLimitsOfBothServers(t *testing.T) {
 	w.post("/increment", `{"slots":1,"names":["tag:a","db"]}`).must(200)
 }
 
+// The base of the API is the API's, too.
+func TestTheBaseItself(t *testing.T) {
+	for path, want := range map[string]bool{"/api": true, "/api/": true, "/api/x": true, "/apis": false, "/v1/api": false, "/": false} {
+		if prefect.Serves(path) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+	w, _ := newUpstream(t)
+	if a := w.do("GET", "", "").must(200); !strings.HasPrefix(a.body, "GET /prefect/api/ ") {
+		t.Errorf("%s", a.body)
+	}
+	newWorld(t, 0).do("GET", "", "").must(404).is(`{"detail":"Not Found"}`)
+}
+
 // Nobody gets out of the upstream server's API to what else its host serves.
 func TestUpstreamPathsStayBelowTheAPI(t *testing.T) {
 	w, _ := newUpstream(t)
