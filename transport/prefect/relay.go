@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync"
+	"sync/atomic"
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
@@ -25,6 +26,7 @@ type relay struct {
 	call   *call
 	client *websocket.Conn
 	server *websocket.Conn // nil until the client is known
+	open   atomic.Bool     // messages are passed on, and pings
 }
 
 // relay serves a WebSocket of the upstream server. A client that shows its token in
@@ -68,7 +70,7 @@ func (x *relay) accept() (ok bool) {
 	x.client, err = websocket.Accept(x.call.w, x.call.r, &websocket.AcceptOptions{
 		Subprotocols: []string{subprotocol},
 		// A ping asks whether all that was sent before it has arrived.
-		OnPingReceived: func(ctx context.Context, _ []byte) bool { return x.server == nil || x.server.Ping(ctx) == nil },
+		OnPingReceived: func(ctx context.Context, _ []byte) bool { return !x.open.Load() || x.server.Ping(ctx) == nil },
 	})
 	x.call.status = http.StatusSwitchingProtocols
 	if err != nil {
@@ -122,6 +124,7 @@ func (x *relay) introduce(ctx context.Context, welcome bool) (code websocket.Sta
 func (x *relay) passOn(ctx context.Context) {
 	x.client.SetReadLimit(-1) // each message is passed on piece by piece
 	x.server.SetReadLimit(-1)
+	x.open.Store(true)
 	var back sync.WaitGroup
 	back.Go(func() { endLike(x.client, convey(ctx, x.client, x.server)) })
 	endLike(x.server, convey(ctx, x.server, x.client))
