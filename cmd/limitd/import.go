@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
+	"github.com/limitd/limitd/transport/decay"
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
 )
@@ -18,7 +23,8 @@ func importCommand(w world) *cli.Command {
 			Description: "limitd import prefect --from http://prefect:4200/api\n\n" +
 				"Copies slots, decay and whether a limit is active; what limitd has beside is left as it is, and\n" +
 				"so are limits that the server does not have. May be repeated. Limits of tags and deployments,\n" +
-				"which a Prefect server keeps for itself, are left out unless --all is given.",
+				"which a Prefect server keeps for itself, are left out unless --all is given. A limit that limitd\n" +
+				"does not take is named with the reason; the others are copied, and the exit code is 1.",
 			Flags: apiFlags(
 				&cli.StringFlag{Name: "from", Usage: "`URL` of the server's API"},
 				&cli.StringFlag{Name: "auth", Usage: "`USER:PASSWORD` of the server [$PREFECT_API_AUTH_STRING]"},
@@ -34,7 +40,7 @@ func importCommand(w world) *cli.Command {
 // imported tells what came of one limit.
 type imported struct {
 	Name    string `json:"name"`
-	Outcome string `json:"outcome"` // created, updated, unchanged or left out
+	Outcome string `json:"outcome"` // created, updated, unchanged, left out or refused
 }
 
 func importPrefect(c *cli.Context, w world) error {
@@ -53,17 +59,50 @@ func importPrefect(c *cli.Context, w world) error {
 	if err != nil {
 		return err
 	}
+	nodes := newAPI(c, w)
+	if err := errors.Join(nodes.unfit, checkBases(nodes.bases)); err != nil {
+		return err
+	}
 	list := []imported{} // what was done counts, also where something fails behind it
+	refused := 0
 	for _, l := range limits {
 		done := imported{l.Name, "left out"}
 		if c.Bool("all") || !isReserved(l.Name) {
-			if done.Outcome, err = copyLimit(c, w, l); err != nil {
-				return errors.Join(showImported(p, list), err)
-			}
+			done.Outcome, err = copyLimit(c, nodes, l)
+		}
+		if isRefusal(err) {
+			fmt.Fprintf(w.stderr, "%q is not copied: %v\n", l.Name, err)
+			done.Outcome, err, refused = "refused", nil, refused+1
+		}
+		if err != nil {
+			return errors.Join(showImported(p, list), err)
 		}
 		list = append(list, done)
 	}
-	return showImported(p, list)
+	if err := showImported(p, list); err != nil || refused == 0 {
+		return err
+	}
+	return failf(exitError, "limitd does not take %d of the %d limits", refused, len(list))
+}
+
+// isRefusal tells whether the next limit may fare better.
+func isRefusal(err error) bool {
+	var f *failure
+	return errors.As(err, &f) && (f.code == exitUsage || f.code == exitPermission || f.code == exitError)
+}
+
+// misfit tells why limitd cannot have such a limit.
+func misfit(l prefectLimit) error {
+	if err := limit.CheckName(l.Name); err != nil {
+		return failf(exitUsage, "%s", strings.TrimPrefix(err.Error(), limit.ErrName.Error()+": "))
+	}
+	if l.Limit < 0 || l.Limit > command.MaxSlots {
+		return failf(exitUsage, "it has %d slots; 0 to %d are possible", l.Limit, command.MaxSlots)
+	}
+	if _, err := decay.Read(cmp.Or(l.Decay.String(), "0")); err != nil {
+		return failf(exitUsage, "slot_decay_per_second is %s: %v", l.Decay, err)
+	}
+	return nil
 }
 
 // isReserved tells whether a Prefect server keeps a limit for its own use.
@@ -72,8 +111,11 @@ func isReserved(name string) bool {
 }
 
 // copyLimit makes one limit, or brings it to the settings of l.
-func copyLimit(c *cli.Context, w world, l prefectLimit) (outcome string, err error) {
-	nodes, dry := newAPI(c, w), c.Bool("dry-run")
+func copyLimit(c *cli.Context, nodes *api, l prefectLimit) (outcome string, err error) {
+	if err := misfit(l); err != nil {
+		return "", err
+	}
+	dry := c.Bool("dry-run")
 	now, err := read[wire.Limit](nodes.call(c.Context, http.MethodGet, limitPath(l.Name), nil))
 	var f *failure
 	switch {

@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/limitd/limitd/fsm/command"
@@ -113,6 +114,16 @@ func (s *State) estimate(l *limitRow, slots, ahead int64) int64 {
 		return none
 	}
 	return max(0, l.gone(needed)-s.now)
+}
+
+// DecayAfter returns after how many ns of cluster time decay alone can have made room
+// for slots more on a limit, behind all who wait there; false where it does not decay.
+func (s *State) DecayAfter(name string, slots int64) (wait int64, decays bool) {
+	l := s.find(name)
+	if l == nil || !l.decays() {
+		return 0, false
+	}
+	return s.estimate(l, slots, s.ahead(l.seq, math.MaxUint64)), true
 }
 
 // estimateReturn is estimate for a limit without decay.

@@ -12,6 +12,7 @@ package decay
 
 import (
 	"encoding/json"
+	"math"
 	"math/big"
 	"strconv"
 	"strings"
@@ -27,7 +28,10 @@ import (
 func Read(number string) (command.Rate, error) {
 	plain := Plain(number)
 	rate, err := command.ParseDecimal(plain)
-	if err == nil {
+	switch {
+	case err == nil && rate.IsZero():
+		return command.Rate{Text: "0/s"}, nil // however many digits it has
+	case err == nil:
 		return rate, nil
 	}
 	f, ferr := strconv.ParseFloat(plain, 64)
@@ -49,18 +53,24 @@ func ReadText(text string) (command.Rate, error) {
 	return rate, err
 }
 
-// PerSecond returns the double nearest to r in slots per second.
+// PerSecond returns r in slots per second: the double that it was read from, where
+// that was one, and else the nearest.
 func PerSecond(r command.Rate) float64 {
 	if r.IsZero() {
 		return 0
 	}
 	exact := new(big.Rat).SetFrac(new(big.Int).SetUint64(r.Num), new(big.Int).SetUint64(r.Den))
 	f, _ := exact.Mul(exact, big.NewRat(1e9, 1)).Float64()
+	if number, perSecond := strings.CutSuffix(r.Text, "/s"); perSecond {
+		if given, err := strconv.ParseFloat(number, 64); err == nil && math.Abs(given-f) <= 1e-9*f {
+			return given
+		}
+	}
 	return f
 }
 
-// Number returns r in slots per second: the shortest decimal that is nearest to
-// it among the doubles, so that every JSON library keeps it as it is.
+// Number returns PerSecond as the shortest decimal that is this double, so that every
+// JSON library keeps it as it is.
 func Number(r command.Rate) json.Number {
 	return json.Number(strconv.FormatFloat(PerSecond(r), 'f', -1, 64))
 }

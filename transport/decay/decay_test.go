@@ -13,6 +13,8 @@ import (
 func TestRead(t *testing.T) {
 	for text, want := range map[string]command.Rate{
 		"0":                     {Text: "0/s"},
+		"0.0":                   {Text: "0/s"},
+		"0e5":                   {Text: "0/s"},
 		"0.1":                   {Num: 1, Den: 10e9, Text: "0.1/s"},
 		"1e-05":                 {Num: 1, Den: 1e14, Text: "0.00001/s"},
 		"1E3":                   {Num: 1, Den: 1e6, Text: "1000/s"},
@@ -55,10 +57,10 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// FuzzDoubles: every double in the range can be carried, to nine digits at
-// least.
+// FuzzDoubles: every double in the range is answered as it was given, and counted to
+// nine digits at least.
 func FuzzDoubles(f *testing.F) {
-	for _, v := range []float64{0.1, 1.0 / 60, 1.0 / 7, 1e-9, 1e9, 123456.789, math.Pi * 1e-6, 0.1 + 0.2} {
+	for _, v := range []float64{0.1, 1.0 / 60, 1.0 / 7, 1e-9, 1e9, 123456.789, math.Pi * 1e-6, 0.1 + 0.2, 0.30000000000000004, 0.7999999999999999, 66.66666666666666} {
 		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, v float64) {
@@ -75,8 +77,12 @@ func FuzzDoubles(f *testing.F) {
 		if back := command.DecodeRate(d); d.Close() != nil || back != rate {
 			t.Errorf("%v is read as %+v, which the log cannot carry", v, rate)
 		}
-		if got := decay.PerSecond(rate); math.Abs(got-v) > 2.2e-10*v {
+		if got := decay.PerSecond(rate); got != v {
 			t.Errorf("%v comes back as %v", v, got)
+		}
+		rate.Text = "" // the fraction alone
+		if got := decay.PerSecond(rate); math.Abs(got-v) > 2.2e-10*v {
+			t.Errorf("%v is counted as %v", v, got)
 		}
 	})
 }

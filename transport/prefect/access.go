@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -98,7 +99,17 @@ func (c *call) mayReach(lease string) error {
 	if err != nil {
 		return err
 	}
-	return c.may(command.VerbAcquire, names...)
+	return c.mayUnnamed(command.VerbAcquire, "the limits of this lease", names...)
+}
+
+// mayUnnamed is may for limits of which the caller gave no name, and is told none.
+func (c *call) mayUnnamed(verb command.Verb, what string, limits ...string) error {
+	err := c.may(verb, limits...)
+	var f *failure
+	if errors.As(err, &f) && f.kind == forbidden {
+		f.text = fmt.Sprintf("the token %q lacks the verb %s on %s", c.caller.Name(), verb, what)
+	}
+	return err
 }
 
 // lacks turns what a caller lacks into what the client is told.
@@ -143,12 +154,6 @@ func (c *call) greeted(ctx context.Context, shown string) bool {
 	}
 	caller, err := c.api.cfg.Guard.Identify(ctx, password(shown), true)
 	return err == nil && caller.CheckAny(command.VerbAcquire) == nil
-}
-
-// showsToken tells whether the call is a stream in which clients show their token:
-// such a one goes to nobody else, though events are lost by it.
-func (c *call) showsToken() bool {
-	return c.api.cfg.Guard != nil && c.route != nil && c.route.needs == greets
 }
 
 // audit writes the call down, where it is one that manages something.

@@ -18,6 +18,7 @@ import (
 	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/transport/auth"
 	"github.com/limitd/limitd/transport/prefect"
+	"github.com/limitd/limitd/transport/wire"
 )
 
 // source is what a guard knows of a world.
@@ -147,6 +148,31 @@ func TestLimitsOfOthersAreOutOfReach(t *testing.T) {
 	if !strings.Contains(a.body, `"db-2"`) || strings.Contains(a.body, `"api"`) {
 		t.Errorf("%s", a.body)
 	}
+}
+
+// A token is told the same of a limit that it may not read as of one that is not
+// there, and no name that it did not give.
+func TestNamesCannotBeProbed(t *testing.T) {
+	w := newGuarded(t, nil)
+	w.apply(&command.PutACLPolicy{Name: "sees", Rules: []command.Rule{{Verb: command.VerbRead, Limit: "api"}}})
+	w.apply(&command.CreateACLToken{Name: "sees", Policies: []string{"db", "sees"}, Hash: auth.Hash("sees")})
+	w.apply(&command.PutLimit{Name: "api", Settings: command.LimitSettings{Slots: 2, Active: true}})
+	var id string
+	w.View(func(s *limit.State) {
+		l, _ := s.Limit("api")
+		id = wire.UUID(l.UUID)
+	})
+	lease := w.post("/increment-with-lease", `{"names":["api"],"slots":1}`, bearer("operator")).lease()
+	for _, method := range []string{"GET", "PATCH", "DELETE"} {
+		there := w.do(method, limitsPath+"/api", "{}", bearer("db")).must(403)
+		w.do(method, limitsPath+"/apx", "{}", bearer("db")).must(403).is(strings.Replace(there.body, "api", "apx", 1))
+		w.do(method, limitsPath+"/"+id, "{}", bearer("db")).must(404).is(w.do(method, limitsPath+"/"+lease, "{}", bearer("db")).must(404).body)
+		if method != "GET" {
+			w.do(method, limitsPath+"/"+id, "{}", bearer("sees")).must(403).is(`{"detail":"the token \"sees\" lacks the verb manage on this limit"}`)
+		}
+	}
+	w.do("GET", limitsPath+"/"+id, "", bearer("sees")).must(200)
+	w.post("/leases/"+lease+"/renew", "", bearer("db")).must(403).is(`{"detail":"the token \"db\" lacks the verb acquire on the limits of this lease"}`)
 }
 
 // In the stream of events newer clients show the token in their first message, and

@@ -50,6 +50,7 @@ const (
 	internal
 	busy        // for a moment: the client tries a few times
 	unavailable // for a moment: the client tries until it is over
+	upstreamDown
 )
 
 // row is how Prefect's server words a kind of failure.
@@ -76,12 +77,13 @@ func (k kind) row() row {
 		noLimit:      {status: http.StatusNotFound, key: "detail", text: "Concurrency Limit not found"},
 		conflict: {status: http.StatusConflict, key: "detail", text: "Data integrity conflict. This usually means a unique or foreign " +
 			"key constraint was violated. See server logs for details."},
-		noLease:     {status: http.StatusGone, key: "detail", text: "Lease not found - it may have expired or been revoked"},
-		tooLarge:    {status: http.StatusRequestEntityTooLarge, key: "detail", text: "A body may have at most 1 MiB"},
-		locked:      {status: http.StatusLocked, key: "detail", text: "Locked"},
-		internal:    {status: http.StatusInternalServerError, key: "exception_message", text: "Internal Server Error"},
-		busy:        {status: http.StatusServiceUnavailable, key: "exception_message", text: "Service Unavailable", retry: "1"},
-		unavailable: {status: http.StatusServiceUnavailable, key: "exception_message", text: "Service Unavailable", retry: "0.2", maintenance: true},
+		noLease:      {status: http.StatusGone, key: "detail", text: "Lease not found - it may have expired or been revoked"},
+		tooLarge:     {status: http.StatusRequestEntityTooLarge, key: "detail", text: "A body may have at most 1 MiB"},
+		locked:       {status: http.StatusLocked, key: "detail", text: "Locked"},
+		internal:     {status: http.StatusInternalServerError, key: "exception_message", text: "Internal Server Error"},
+		busy:         {status: http.StatusServiceUnavailable, key: "exception_message", text: "Service Unavailable", retry: "1"},
+		unavailable:  {status: http.StatusServiceUnavailable, key: "exception_message", text: "Service Unavailable", retry: "0.2", maintenance: true},
+		upstreamDown: {status: http.StatusServiceUnavailable, key: "exception_message", text: "Service Unavailable", retry: "1", maintenance: true},
 	}[k]
 }
 

@@ -103,7 +103,10 @@ func (c *call) serve() error {
 	allow := ""
 	c.route, c.param, allow = find(c.api.table, c.r.Method, c.r.URL)
 	switch {
-	case c.api.upstream != nil && (c.route == nil || c.route.standIn) && !c.showsToken():
+	case c.api.upstream != nil && (c.route == nil || c.route.standIn):
+		if c.api.cfg.Guard != nil && c.isSocket() {
+			return c.relay()
+		}
 		if err := c.admit(acquires); err != nil {
 			return err
 		}

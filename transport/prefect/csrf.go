@@ -14,11 +14,18 @@ import (
 // they do not need.
 
 // csrf knows that the upstream server wants no tokens.
-type csrf struct{ until atomic.Int64 } // unix ns
+type csrf struct {
+	until    atomic.Int64  // unix ns
+	patience time.Duration // how long that server is waited for
+}
 
 const (
 	csrfKnownFor = time.Minute
 	downKnownFor = 5 * time.Second // a server that answers nobody is not asked each time
+	// silentKnownFor is longer: to find out costs csrfPatience, of the time of a client
+	// that waits for nothing else.
+	silentKnownFor = 30 * time.Second
+	csrfPatience   = 3 * time.Second
 )
 
 func (k *csrf) isOff() bool { return time.Now().UnixNano() < k.until.Load() }

@@ -58,7 +58,7 @@ func (c *call) list() (int, error) {
 
 // eventStream serves GET /events/in, a WebSocket on which a client sends events.
 func (c *call) eventStream() error {
-	if !strings.EqualFold(c.r.Header.Get("Upgrade"), "websocket") {
+	if !c.isSocket() {
 		return &failure{kind: noRoute}
 	}
 	stop := make(chan struct{})
@@ -81,6 +81,9 @@ func (c *call) eventStream() error {
 	c.receive(conn, stop)
 	return nil
 }
+
+// isSocket tells whether the client asks for a WebSocket.
+func (c *call) isSocket() bool { return strings.EqualFold(c.r.Header.Get("Upgrade"), "websocket") }
 
 // receive counts the events of a stream until one side ends it.
 func (c *call) receive(conn *websocket.Conn, stop <-chan struct{}) {
@@ -114,30 +117,54 @@ func (c *call) count(ctx context.Context, conn *websocket.Conn) {
 	}
 }
 
-// introduced hears who the client is, and returns why it is not let in. Newer
-// clients tell it in the stream; all that can show it in the request do.
+// introduced hears who the client is, and returns why it is not let in; one that is
+// let in hears of it.
 func (c *call) introduced(ctx context.Context, conn *websocket.Conn) (why string) {
 	ctx, cancel := context.WithTimeout(ctx, introductionTime)
 	defer cancel()
-	welcome := c.greeted(ctx, credentials(c.r))
+	if why = c.hear(ctx, conn, c.greeted(ctx, credentials(c.r))); why == "" && !tellWelcome(ctx, conn) {
+		return "gone"
+	}
+	return why
+}
+
+// hear hears who the client is, and returns why it is not let in. Newer clients tell
+// it in the stream; all that can show it in the request do, so that it is welcome then.
+func (c *call) hear(ctx context.Context, conn *websocket.Conn, welcome bool) (why string) {
 	if conn.Subprotocol() != subprotocol {
 		if !welcome {
 			return "Unauthorized"
 		}
 		return ""
 	}
-	var hello struct {
-		Type  string `json:"type"`
-		Token string `json:"token"`
-	}
+	var hello introduction
 	if wsjson.Read(ctx, conn, &hello) != nil || hello.Type != "auth" {
 		return "Expected 'auth' message"
 	}
-	if !welcome && !c.greeted(ctx, hello.Token) {
+	if !welcome && !c.greeted(ctx, hello.token()) {
 		return "Unauthorized"
 	}
-	if wsjson.Write(ctx, conn, map[string]string{"type": "auth_success"}) != nil {
-		return "gone"
-	}
 	return ""
+}
+
+// introduction is the first message of newer clients.
+type introduction struct {
+	Type  string  `json:"type"`
+	Token *string `json:"token"`
+}
+
+// token returns the token; "" for none.
+func (i introduction) token() string {
+	if i.Token == nil {
+		return ""
+	}
+	return *i.Token
+}
+
+// welcomed is what it is answered.
+const welcomed = "auth_success"
+
+// tellWelcome answers an introduction, where the client has made one.
+func tellWelcome(ctx context.Context, conn *websocket.Conn) bool {
+	return conn.Subprotocol() != subprotocol || wsjson.Write(ctx, conn, map[string]string{"type": welcomed}) == nil
 }

@@ -1,5 +1,10 @@
 package prefect
 
+import "time"
+
+// SetCSRFPatience is set before the first call.
+func (a *API) SetCSRFPatience(d time.Duration) { a.csrf.patience = d }
+
 // Routes lists the table of all routes as "METHOD pattern".
 func Routes() (list []string) {
 	for _, r := range routes() {

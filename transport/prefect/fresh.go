@@ -15,8 +15,8 @@ func withAhead(ttl int64) int64 { return min(ttl+int64(ahead), int64(maxDuration
 
 // fresh knows the leases that this node has just granted, and how long each of
 // them runs at least by this machine's clock: cluster time is never faster. One
-// that is given back through this node is forgotten; what else may end a lease so
-// early (an operator, a release through another node) its client hears at its next renewal.
+// that is given back through this node is forgotten; of what else may end a lease so
+// early (an operator, a release through another node) the state of this node tells.
 type fresh struct {
 	mu     sync.Mutex
 	leases map[string]freshLease // by id; guarded by mu

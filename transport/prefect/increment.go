@@ -65,7 +65,7 @@ func (c *call) acquire(leased bool) error {
 	case *command.Waiting:
 		return &failure{kind: locked, after: comeAgain}
 	case *command.Denied:
-		return &failure{kind: locked, after: c.retryAfter(r)}
+		return &failure{kind: locked, after: c.retryAfter(q, answer.Index, r)}
 	case *command.Problem:
 		return c.refuse(q, r)
 	}
@@ -94,15 +94,15 @@ func (c *call) readIncrement(leased bool) (*increment, error) {
 	if err := check(form); err != nil {
 		return nil, err
 	}
-	if q.foreign = c.isForeign(names...); q.foreign {
-		return q, nil
+	var err error
+	if q.foreign, err = c.isForeign(names...); err != nil || q.foreign {
+		return q, err
 	}
 	q.op.Missing = command.MissingSkip
 	if c.api.cfg.CreateMissing && mode == command.Concurrency {
 		q.op.Missing = command.MissingCreate
 	}
-	var err error
-	if q.op.Entries, err = entries(names, slots, mode); err != nil {
+	if q.op.Entries, err = entries(form, names, slots, mode); err != nil {
 		return nil, err
 	}
 	return q, c.readWait(q)
@@ -133,7 +133,7 @@ func isTrue(b *bool) bool { return b != nil && *b }
 
 // entries makes the limits of an acquire of names: each once, as Prefect's
 // server looks them up. A name that no limit can have is one that is missing.
-func entries(names []string, slots int64, mode command.Mode) (list []command.Entry, err error) {
+func entries(form *lax.Object, names []string, slots int64, mode command.Mode) (list []command.Entry, err error) {
 	seen := map[string]bool{}
 	for _, name := range names {
 		if seen[name] || limit.CheckName(name) != nil {
@@ -143,9 +143,9 @@ func entries(names []string, slots int64, mode command.Mode) (list []command.Ent
 		list = append(list, command.Entry{Name: name, Slots: slots, Mode: mode})
 	}
 	if len(list) > command.MaxEntries {
-		return nil, &failure{kind: refused, text: "At most 64 limits can be named at once"}
+		form.TooLong("names", command.MaxEntries, len(list))
 	}
-	return list, nil
+	return list, check(form)
 }
 
 // minimal is a limit as increments and decrements list it.
@@ -318,29 +318,40 @@ func quote(text string) string {
 
 // retryAfter returns when a client that was denied at once may try again: exactly
 // where decay tells it, and else by how long slots were held on average, as far
-// as Prefect's server would let it wait.
-func (c *call) retryAfter(d *command.Denied) time.Duration {
-	switch after := time.Duration(d.RetryAfter); {
+// as Prefect's server would let it wait; with limits of both kinds the later of both.
+func (c *call) retryAfter(q *increment, index uint64, d *command.Denied) time.Duration {
+	after := time.Duration(d.RetryAfter)
+	switch {
 	case d.Expired:
 		return comeAgain
 	case after < 0:
 		return time.Second
-	case after > longestGuess && !c.decays(d.BlockedBy):
-		return longestGuess
-	default:
-		return max(after, comeAgain)
+	case after > longestGuess:
+		after = c.exactAfter(q, index, d.BlockedBy, after)
 	}
+	return max(after, comeAgain)
 }
 
 const longestGuess = 30 * time.Second
 
-// decays tells whether one of the limits decays.
-func (c *call) decays(list []command.Blocker) (found bool) {
-	_ = c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) { // where it cannot be read: a guess
+// exactAfter returns how much of after is no guess, and at least longestGuess where
+// one of the limits does not decay.
+func (c *call) exactAfter(q *increment, index uint64, list []command.Blocker, after time.Duration) time.Duration {
+	exact, guessed := time.Duration(0), false
+	err := c.api.cfg.Backend.ReadAt(c.r.Context(), index, func(s *limit.State) {
 		for _, b := range list {
-			l, ok := s.Limit(b.Name)
-			found = found || ok && !l.Settings.Rate.IsZero()
+			if wait, decays := s.DecayAfter(b.Name, q.op.Entries[0].Slots); decays {
+				exact = max(exact, time.Duration(wait))
+			} else {
+				guessed = true
+			}
 		}
 	})
-	return found
+	switch {
+	case err != nil:
+		return longestGuess
+	case !guessed:
+		return after
+	}
+	return max(exact, longestGuess)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/transport/prefect/lax"
 	"github.com/limitd/limitd/transport/wire"
 )
@@ -26,7 +27,7 @@ func (c *call) renew() error {
 	if err := c.mayReach(wire.UUID(id)); err != nil {
 		return err
 	}
-	if c.api.fresh.covers(wire.UUID(id), duration) {
+	if c.api.fresh.covers(wire.UUID(id), duration) && !c.seesEnd(wire.UUID(id)) {
 		c.empty()
 		return nil
 	}
@@ -43,6 +44,16 @@ func (c *call) renew() error {
 	}
 	c.empty()
 	return nil
+}
+
+// seesEnd tells whether this node's own state shows already that a lease has ended. One
+// that it does not know was granted by a record that it has yet to apply.
+func (c *call) seesEnd(lease string) (ended bool) {
+	_ = c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) { // where it cannot be read, nothing is seen
+		result, _ := s.Acquire(lease)
+		_, ended = result.(*command.Problem)
+	})
+	return ended
 }
 
 // decrementWithLease serves POST /decrement-with-lease. An id that is not known
@@ -79,16 +90,16 @@ func (c *call) decrement() error {
 	op := command.Decrement{}
 	slots, names := form.Int("slots", lax.Required, lax.Above(0)), form.Texts("names", lax.Required)
 	if n := form.Number("occupancy_seconds", lax.Optional); n != nil && n.Value > 0 {
-		op.Occupied = int64(min(n.Value, maxDuration.Seconds()*365) * float64(time.Second))
+		op.Occupied = int64(min(n.Value, maxDuration.Seconds()) * float64(time.Second)) // as long as a lease can be
 	}
-	form.Bool("create_if_missing", lax.Optional)
+	implicit := isTrue(form.Bool("create_if_missing", lax.Optional))
 	if err := check(form); err != nil {
 		return err
 	}
-	if c.isForeign(names...) {
-		return c.passOn()
+	if foreign, err := c.isForeign(names...); err != nil || foreign {
+		return c.passOnUnless(err)
 	}
-	list, err := entries(names, *slots, command.Concurrency)
+	list, err := entries(form, names, *slots, command.Concurrency)
 	if err != nil {
 		return err
 	}
@@ -107,9 +118,11 @@ func (c *call) decrement() error {
 	if !ok {
 		return unexpected(answer.Result)
 	}
-	out := make([]minimal, len(found.Limits))
-	for i, l := range found.Limits {
-		out[i] = minimal{wire.UUID(l.UUID), l.Name, l.Settings.Slots}
+	out := []minimal{}
+	for _, l := range found.Limits {
+		if implicit || !l.Implicit { // as increments list them
+			out = append(out, minimal{wire.UUID(l.UUID), l.Name, l.Settings.Slots})
+		}
 	}
 	c.json(http.StatusOK, out)
 	return nil

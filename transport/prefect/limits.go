@@ -85,9 +85,15 @@ func (c *call) read(read func(*limit.State)) error {
 }
 
 // named reads the limit that the path names, by its id or its name, for a caller
-// who needs this verb on it.
+// who needs this verb on it. One who may not read a limit is told the same as where
+// there is none.
 func (c *call) named(verb command.Verb) (l command.Limit, err error) {
 	id, why := lax.ParseUUID(c.param)
+	if why != "" {
+		if err := c.may(verb, c.param); err != nil {
+			return l, err
+		}
+	}
 	found := false
 	err = c.read(func(s *limit.State) {
 		if why == "" {
@@ -99,16 +105,16 @@ func (c *call) named(verb command.Verb) (l command.Limit, err error) {
 	switch {
 	case err != nil:
 		return l, err
-	case !found:
+	case !found || why == "" && !c.caller.May(command.VerbRead, l.Name):
 		return l, &failure{kind: noLimit}
 	}
-	return l, c.may(verb, l.Name)
+	return l, c.mayUnnamed(verb, "this limit", l.Name)
 }
 
 // getLimit serves GET /{id_or_name}.
 func (c *call) getLimit() error {
-	if c.isForeignParam() {
-		return c.passOn()
+	if foreign, err := c.isForeignParam(); err != nil || foreign {
+		return c.passOnUnless(err)
 	}
 	l, err := c.named(command.VerbRead)
 	if err != nil {
@@ -193,8 +199,8 @@ func (c *call) occupy(l command.Limit, slots int64) (command.Limit, error) {
 
 // updateLimit serves PATCH /{id_or_name}.
 func (c *call) updateLimit() error {
-	if c.isForeignParam() {
-		return c.passOn()
+	if foreign, err := c.isForeignParam(); err != nil || foreign {
+		return c.passOnUnless(err)
 	}
 	form := lax.Model(c.document())
 	f := readFields(form, lax.Nullable)
@@ -213,7 +219,7 @@ func (c *call) updateLimit() error {
 	if f.nulls {
 		return &failure{kind: conflict} // as a database says it that takes no nulls
 	}
-	if f.changes() {
+	if f.changes() || f.occupied == nil { // nothing at all is an edit, too
 		if l, err = c.change(l, f); err != nil {
 			return err
 		}
@@ -255,8 +261,8 @@ func (c *call) change(l command.Limit, f fields) (command.Limit, error) {
 
 // deleteLimit serves DELETE /{id_or_name}.
 func (c *call) deleteLimit() error {
-	if c.isForeignParam() {
-		return c.passOn()
+	if foreign, err := c.isForeignParam(); err != nil || foreign {
+		return c.passOnUnless(err)
 	}
 	for {
 		l, err := c.named(command.VerbManage)

@@ -1,6 +1,7 @@
 package prefect_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,6 +112,58 @@ func TestLeaseEnds(t *testing.T) {
 	})
 }
 
+// Who edits a limit makes it one that somebody made, also where he changes nothing.
+func TestAnEmptyEdit(t *testing.T) {
+	w := newWorld(t, 0)
+	w.post("/increment", ask).must(200)
+	before := w.do("GET", limitsPath+"/db", "").must(200).body
+	w.Advance(time.Second)
+	w.do("PATCH", limitsPath+"/db", "{}").must(204)
+	if w.limit("db").implicit {
+		t.Error("it is still implicit")
+	}
+	if after := w.do("GET", limitsPath+"/db", "").must(200).body; after == before {
+		t.Errorf("nothing tells of the edit: %s", after)
+	}
+}
+
+// A decrement lists what an increment would.
+func TestDecrementHidesImplicitLimits(t *testing.T) {
+	w := newWorld(t, 0)
+	w.post("/increment", ask).must(200).is("[]")
+	w.post("/decrement", ask).must(200).is("[]")
+	if a := w.post("/decrement", `{"slots":1,"names":["db"],"create_if_missing":true}`).must(200); !strings.Contains(a.body, `"name":"db"`) {
+		t.Errorf("%s", a.body)
+	}
+}
+
+// More limits than fit in a request are told as Prefect's server tells of lists.
+func TestTooManyNames(t *testing.T) {
+	w := newWorld(t, 0)
+	names := `["0"`
+	for i := 1; i <= 64; i++ {
+		names += fmt.Sprintf(`,"%d"`, i)
+	}
+	body := `{"slots":1,"names":` + names + `]}`
+	for _, path := range []string{"/increment", "/increment-with-lease", "/decrement"} {
+		w.post(path, body).must(422).is(`{"exception_message":"Invalid request received.","exception_detail":[{"type":"too_long","loc":["body","names"],` +
+			`"msg":"List should have at most 64 items after validation, not 65","input":` + names + `],` +
+			`"ctx":{"actual_length":65,"field_type":"List","max_length":64}}],"request_body":` + body + `}`)
+	}
+}
+
+// What a program computed is answered as it was given, however it is counted.
+func TestComputedDecay(t *testing.T) {
+	w := newWorld(t, 0)
+	w.post("/", `{"name":"db","limit":1,"slot_decay_per_second":0.7999999999999999}`).must(201)
+	for _, decay := range []string{"0.7999999999999999", "0.30000000000000004", "0.3", "66.66666666666666"} {
+		w.do("PATCH", limitsPath+"/db", `{"slot_decay_per_second":`+decay+`}`).must(204)
+		if a := w.do("GET", limitsPath+"/db", "").must(200); !strings.Contains(a.body, `"slot_decay_per_second":`+decay+`}`) {
+			t.Errorf("%s is answered as %s", decay, a.body)
+		}
+	}
+}
+
 // A lease that is renewed the moment that it was granted costs no record, and
 // runs as long as the renewal says. What is given back is not renewed.
 func TestRenewAtOnce(t *testing.T) {
@@ -141,6 +194,32 @@ func TestRenewAtOnce(t *testing.T) {
 		w.release(lease)
 		w.post("/leases/"+lease+"/renew", "").must(410)
 	})
+}
+
+// A lease that was ended elsewhere is not renewed from memory, once the node has
+// heard of its end; one whose grant it has not heard of is.
+func TestRenewOfALeaseThatEndedElsewhere(t *testing.T) {
+	w := newWorld(t, 0)
+	w.post("/", `{"name":"db","limit":9}`).must(201)
+	for _, end := range []func(id string) command.Op{
+		func(id string) command.Op { return &command.Release{ID: id} },
+		func(id string) command.Op {
+			var token uint64
+			w.View(func(s *limit.State) {
+				list, _ := s.Leases(limit.LeaseFilter{}, 0, 1)
+				token = list[0].Token
+			})
+			return &command.ForceRelease{Token: token}
+		},
+	} {
+		lease := w.post("/increment-with-lease", ask).lease()
+		w.behind = limit.New()
+		w.post("/leases/"+lease+"/renew", "").must(204)
+		w.apply(end(lease))
+		w.post("/leases/"+lease+"/renew", "").must(204)
+		w.behind = nil
+		w.post("/leases/"+lease+"/renew", "").must(410)
+	}
 }
 
 // The slots of a rate do not come back by the release of a lease.

@@ -92,9 +92,12 @@ type Config struct {
 	CreateMissing bool
 	// Upstream is the base of the API of a Prefect server, such as
 	// http://prefect:4200/api, which gets all that is not about limits. Nil: none.
-	// With a Guard it gets no client's token, but the user and password of this
-	// URL, where it has any.
+	// The user and password of this URL, where it has any, are shown to it where the
+	// client shows nothing, and with a Guard, whose tokens it never gets, always.
 	Upstream *url.URL
+	// UpstreamTimeout is how long that server may take to begin an answer; what
+	// follows, events for one, may last. Clients give up after 60 s. Default: 50 s.
+	UpstreamTimeout time.Duration
 }
 
 // MaxHold keeps a held request below the 60 s after which Prefect's clients give
@@ -135,9 +138,10 @@ func New(cfg Config) (*API, error) {
 	}
 	cfg.BodyTimeout = cmp.Or(cfg.BodyTimeout, 30*time.Second)
 	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, 30*time.Second)
+	cfg.UpstreamTimeout = cmp.Or(cfg.UpstreamTimeout, 50*time.Second)
 	a := &API{cfg: cfg, table: routes(), origin: http.NewCrossOriginProtection(), metrics: newMetrics()}
 	if cfg.Upstream != nil {
-		a.upstream = newProxy(cfg.Upstream, cfg.Guard != nil, cfg.Logger)
+		a.upstream, a.csrf.patience = newProxy(cfg), csrfPatience
 	}
 	if err := a.metrics.register(cfg.Registry); err != nil {
 		return nil, err

@@ -9,6 +9,12 @@ import (
 // Base is the path below which the API stands.
 const Base = "/api"
 
+// Serves tells whether a path is for this API.
+func Serves(path string) bool {
+	rest, below := strings.CutPrefix(path, Base)
+	return below && (rest == "" || rest[0] == '/')
+}
+
 // route is a line of the table of all routes.
 type route struct {
 	method  string

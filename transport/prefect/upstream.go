@@ -14,9 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/limitd/limitd/fsm/limit"
-	"github.com/limitd/limitd/transport/prefect/lax"
 	"github.com/limitd/limitd/transport/wire"
 )
 
@@ -27,33 +24,23 @@ import (
 
 const (
 	dialTimeout = 5 * time.Second
-	// answerTimeout bounds the silence before an answer begins; clients give up
-	// after 60 s. What follows, events for one, may last.
-	answerTimeout = 70 * time.Second
-	idleTimeout   = 60 * time.Second
-	idlePerHost   = 64
+	idleTimeout = 60 * time.Second
+	idlePerHost = 64
 )
 
-// newProxy returns the way to the server whose API is at target. Guarded, what the
-// client shows is a token of limitd's, and none of that server's business.
-func newProxy(target *url.URL, guarded bool, log hclog.Logger) *httputil.ReverseProxy {
+// errSilent is why a request is given up that the upstream server leaves unanswered.
+var errSilent = errors.New("no answer in time")
+
+// newProxy returns the way to the server whose API is at cfg.Upstream.
+func newProxy(cfg Config) *httputil.ReverseProxy {
+	target, log := cfg.Upstream, cfg.Logger
 	return &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			cutBase(r.Out.URL)
-			r.SetURL(target)
-			r.SetXForwarded()
-			if guarded {
-				r.Out.Header.Del("Authorization")
-			}
-			if password, ok := target.User.Password(); ok && guarded {
-				r.Out.SetBasicAuth(target.User.Username(), password)
-			}
-		},
+		Rewrite: func(r *httputil.ProxyRequest) { rewrite(r, target, cfg.Guard != nil) },
 		Transport: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			DialContext:           dialer(cfg.UpstreamTimeout),
 			TLSHandshakeTimeout:   dialTimeout,
-			ResponseHeaderTimeout: answerTimeout,
+			ResponseHeaderTimeout: cfg.UpstreamTimeout,
 			IdleConnTimeout:       idleTimeout,
 			MaxIdleConnsPerHost:   idlePerHost,
 		},
@@ -64,13 +51,59 @@ func newProxy(target *url.URL, guarded bool, log hclog.Logger) *httputil.Reverse
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			p, ok := w.(*passage)
-			if !ok || r.Context().Err() != nil {
+			cause := context.Cause(r.Context())
+			switch {
+			case !ok || p.call.r.Context().Err() != nil:
+				return // nobody reads an answer
+			case cause != nil && !errors.Is(cause, errSilent):
+				p.call.fail(p.call.shuttingDown())
 				return
 			}
 			log.Warn("the upstream Prefect server does not answer", "upstream", target.Redacted(), "err", err)
-			p.call.fail(p.call.upstreamIsDown())
+			p.call.fail(p.call.upstreamIsDown(cause != nil))
 		},
 	}
+}
+
+// rewrite makes a request one to the server whose API is at target. Guarded, what the
+// client shows is a token of limitd's, and none of that server's business. A request
+// that shows nothing gets what target names.
+func rewrite(r *httputil.ProxyRequest, target *url.URL, guarded bool) {
+	cutBase(r.Out.URL)
+	r.SetURL(target)
+	r.SetXForwarded()
+	if guarded {
+		r.Out.Header.Del("Authorization")
+	}
+	if password, ok := target.User.Password(); ok && r.Out.Header.Get("Authorization") == "" {
+		r.Out.SetBasicAuth(target.User.Username(), password)
+	}
+}
+
+// dialer connects, so that no write waits for longer than patience: a server that
+// hangs takes no more bytes.
+func dialer(patience time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &boundConn{conn, patience}, nil
+	}
+}
+
+// boundConn is a connection of which each write has its time.
+type boundConn struct {
+	net.Conn
+	patience time.Duration
+}
+
+// Write writes b, within the connection's patience.
+func (c *boundConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
 }
 
 // cutBase leaves what stands behind Base in a path.
@@ -181,6 +214,11 @@ func (c *call) passOn() error {
 	defer pass.Leave()
 	c.api.streams.Add(1)
 	defer c.api.streams.Done()
+	if c.asksCSRF {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, c.api.csrf.patience, errSilent)
+		defer stop()
+	}
 	r := c.r.WithContext(ctx)
 	r.Body = &passedBody{ReadCloser: c.r.Body, call: c}
 	if c.raw != nil {
@@ -192,45 +230,24 @@ func (c *call) passOn() error {
 	return nil
 }
 
+// passOnUnless passes the call on where err is nil.
+func (c *call) passOnUnless(err error) error {
+	if err != nil {
+		return err
+	}
+	return c.passOn()
+}
+
 // upstreamIsDown is what the client is told where the upstream server cannot be
-// reached.
-func (c *call) upstreamIsDown() error {
-	if c.asksCSRF {
+// reached, or was silent for the time that it has.
+func (c *call) upstreamIsDown(silent bool) error {
+	switch {
+	case c.asksCSRF && silent:
+		c.api.csrf.offFor(silentKnownFor)
+		return noCSRF()
+	case c.asksCSRF:
 		c.api.csrf.offFor(downKnownFor)
 		return noCSRF()
 	}
-	return &failure{kind: busy}
-}
-
-// isForeign tells whether limits of these names are the upstream server's own:
-// all are of tags or deployments, and unknown here.
-func (c *call) isForeign(names ...string) bool {
-	if c.api.upstream == nil || len(names) == 0 {
-		return false
-	}
-	for _, name := range names {
-		if !strings.HasPrefix(name, "tag:") && !strings.HasPrefix(name, "deployment:") {
-			return false
-		}
-	}
-	known := false
-	err := c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) {
-		for _, name := range names {
-			_, found := s.Limit(name)
-			known = known || found
-		}
-	})
-	return err == nil && !known
-}
-
-// isForeignParam is isForeign for the limit that the path names; ids that are not
-// known here may be the upstream server's, too.
-func (c *call) isForeignParam() bool {
-	id, why := lax.ParseUUID(c.param)
-	if why != "" || c.api.upstream == nil {
-		return c.isForeign(c.param)
-	}
-	known := false
-	err := c.api.cfg.Backend.ReadAt(c.r.Context(), 0, func(s *limit.State) { _, known = s.LimitByID(id) })
-	return err == nil && !known
+	return &failure{kind: upstreamDown}
 }

@@ -8,8 +8,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
+	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/transport/prefect"
 )
 
@@ -44,7 +47,7 @@ func newUpstream(t *testing.T) (w *world, real *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w = newWorldOf(t, prefect.Config{Upstream: target})
+	w = newWorldOf(t, prefect.Config{Upstream: target, CreateMissing: true})
 	t.Cleanup(w.api.Close)
 	return w, real
 }
@@ -85,10 +88,61 @@ func TestUpstream(t *testing.T) {
 	id := w.post("/", `{"name":"tag:a","limit":1}`).must(201).body[7:43]
 	w.do("GET", limitsPath+"/tag:a", "").must(200)
 	w.do("PATCH", limitsPath+"/"+id, `{"limit":2}`).must(204)
-	lease := w.post("/increment-with-lease", `{"slots":1,"names":["tag:a","tag:b"]}`).lease()
+	lease := w.post("/increment-with-lease", `{"slots":1,"names":["tag:a","db"]}`).lease()
 	w.post("/leases/"+lease+"/renew", "").must(204)
 	w.release(lease)
-	w.post("/increment", `{"slots":1,"names":["tag:b","db"]}`).must(200)
+}
+
+// A limit that exists only because it was named is not limitd's own where the
+// upstream server may have it, and nothing makes one.
+func TestImplicitLimitsAreTheUpstreams(t *testing.T) {
+	w, _ := newUpstream(t)
+	w.apply(&command.Acquire{Entries: []command.Entry{{Name: "tag:a", Slots: 1}}, Missing: command.MissingCreate, TTL: int64(time.Minute)})
+	if !w.limit("tag:a").implicit {
+		t.Fatal("tag:a is not implicit")
+	}
+	for _, path := range []string{"/increment", "/increment-with-lease", "/decrement"} {
+		w.passes("POST", limitsPath+path, `{"slots":1,"names":["tag:a"]}`)
+	}
+	w.passes("GET", limitsPath+"/tag:a", "")
+	w.passes("PATCH", limitsPath+"/tag:a", `{"limit":1}`)
+	w.passes("DELETE", limitsPath+"/tag:a", "")
+	w.post("/", `{"name":"tag:a","limit":1}`).must(201)
+	w.do("GET", limitsPath+"/tag:a", "").must(200)
+}
+
+// Limits of both servers in one request could not be judged as one.
+func TestLimitsOfBothServers(t *testing.T) {
+	w, _ := newUpstream(t)
+	for _, path := range []string{"/increment", "/increment-with-lease", "/decrement"} {
+		for _, names := range []string{`["tag:a","db"]`, `["db","tag:a"]`, `["db","x","deployment:b"]`} {
+			a := w.post(path, `{"slots":1,"names":`+names+`}`).must(422)
+			if !strings.Contains(a.body, `name them in requests apart, or make '`) {
+				t.Errorf("%s %s: %s", path, names, a.body)
+			}
+		}
+	}
+	w.View(func(s *limit.State) {
+		if list := s.LimitsFrom(0, 9); len(list) > 0 {
+			t.Errorf("limits were made: %+v", list)
+		}
+	})
+	w.post("/", `{"name":"tag:a","limit":1}`).must(201)
+	w.post("/increment", `{"slots":1,"names":["tag:a","db"]}`).must(200)
+}
+
+// The base of the API is the API's, too.
+func TestTheBaseItself(t *testing.T) {
+	for path, want := range map[string]bool{"/api": true, "/api/": true, "/api/x": true, "/apis": false, "/v1/api": false, "/": false} {
+		if prefect.Serves(path) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+	w, _ := newUpstream(t)
+	if a := w.do("GET", "", "").must(200); !strings.HasPrefix(a.body, "GET /prefect/api/ ") {
+		t.Errorf("%s", a.body)
+	}
+	newWorld(t, 0).do("GET", "", "").must(404).is(`{"detail":"Not Found"}`)
 }
 
 // Nobody gets out of the upstream server's API to what else its host serves.
@@ -137,6 +191,82 @@ func TestUpstreamIsDown(t *testing.T) {
 	}
 	w.post("/increment", ask).must(200)
 	w.do("GET", "/csrf-token?client=x", "").must(422).is(`{"detail":"CSRF protection is disabled."}`)
+}
+
+// A server that takes requests and answers none costs a token against forgery little,
+// once; what needs it is told to come again before its client gives up.
+func TestUpstreamHangs(t *testing.T) {
+	asked := make(chan string, 9)
+	over := make(chan struct{})
+	hung := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		<-over
+	}))
+	defer hung.Close()
+	defer close(over)
+	target, err := url.Parse(hung.URL + "/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldOf(t, prefect.Config{Upstream: target})
+	w.api.SetCSRFPatience(50 * time.Millisecond)
+	for range 3 {
+		w.do("GET", "/csrf-token?client=x", "").must(422).is(`{"detail":"CSRF protection is disabled."}`)
+	}
+	if len(asked) != 1 {
+		t.Errorf("it was asked %d times", len(asked))
+	}
+	w.api.Close()
+
+	w = newWorldOf(t, prefect.Config{Upstream: target, UpstreamTimeout: 50 * time.Millisecond})
+	for _, body := range []string{"{}", strings.Repeat("x", 30<<20)} {
+		a := w.do("POST", "/flow_runs/", body).must(503)
+		if a.header.Get("Retry-After") != "1" || a.header.Get("Prefect-Maintenance") != "true" {
+			t.Errorf("%v", a.header)
+		}
+	}
+	w.api.Close()
+}
+
+// A request that the upstream server has not answered when the node stops is sent
+// elsewhere.
+func TestNodeStopsBeforeTheUpstreamAnswers(t *testing.T) {
+	asked, over := make(chan struct{}, 1), make(chan struct{})
+	hung := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-over
+	}))
+	defer hung.Close()
+	defer close(over)
+	target, err := url.Parse(hung.URL + "/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldOf(t, prefect.Config{Upstream: target})
+	go func() {
+		<-asked
+		w.api.Close()
+	}()
+	w.do("POST", "/flow_runs/", "{}").must(503)
+}
+
+// What the upstream server's URL names is shown for clients who show nothing.
+func TestUpstreamUser(t *testing.T) {
+	seen := make(chan string, 9)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header.Get("Authorization") }))
+	defer server.Close()
+	target, err := url.Parse(server.URL + "/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.User = url.UserPassword("user", "secret")
+	w := newWorldOf(t, prefect.Config{Upstream: target})
+	defer w.api.Close()
+	w.do("GET", "/flows/x", "").must(200)
+	w.do("GET", "/flows/x", "", "Authorization: Bearer key").must(200)
+	if first, second := <-seen, <-seen; first != "Basic dXNlcjpzZWNyZXQ=" || second != "Bearer key" {
+		t.Errorf("it saw %q and %q", first, second)
+	}
 }
 
 // An upstream server without tokens is asked for one once a minute.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/limitd/limitd/fsm/command"
+	"github.com/limitd/limitd/fsm/limit"
 	"github.com/limitd/limitd/transport/prefect"
 )
 
@@ -216,11 +217,30 @@ func TestNoHold(t *testing.T) {
 	if a := w.post("/increment", ask).must(423); a.header.Get("Retry-After") != "30" {
 		t.Errorf("Retry-After %q, a guess that is too long", a.header.Get("Retry-After"))
 	}
+	w.post("/", `{"name":"wide","limit":2}`).must(201)
+	w.post("/increment", `{"slots":2,"names":["wide"]}`).must(200)
+	w.post("/decrement", `{"slots":2,"names":["wide"],"occupancy_seconds":1e300}`).must(200)
+	w.post("/increment", `{"slots":2,"names":["wide"]}`).must(200)
+	w.View(func(s *limit.State) {
+		if l, _ := s.Limit("wide"); l.AvgOccupancy < int64(time.Minute) || l.AvgOccupancy > int64(24*time.Hour) {
+			t.Errorf("slots were held for %v on average", time.Duration(l.AvgOccupancy))
+		}
+	})
 	w.post("/", `{"name":"slow","limit":2,"slot_decay_per_second":0.01}`).must(201)
 	w.post("/increment", `{"slots":2,"names":["slow"],"mode":"rate_limit"}`).must(200)
 	w.Advance(2500 * time.Millisecond)
 	if a := w.post("/increment", `{"slots":1,"names":["slow"],"mode":"rate_limit"}`).must(423); a.header.Get("Retry-After") != "97.5" {
 		t.Errorf("Retry-After %q, not exact", a.header.Get("Retry-After"))
+	}
+	for _, x := range []struct{ slots, want string }{{"1", "97.5"}, {"2", "197.5"}} {
+		a := w.post("/increment", `{"slots":`+x.slots+`,"names":["wide","slow"]}`).must(423)
+		if got := a.header.Get("Retry-After"); got != x.want {
+			t.Errorf("Retry-After %q for %s slots, want %s", got, x.slots, x.want)
+		}
+	}
+	w.Advance(90 * time.Second)
+	if a := w.post("/increment", `{"slots":1,"names":["wide","slow"]}`).must(423); a.header.Get("Retry-After") != "30" {
+		t.Errorf("Retry-After %q, a guess that is too long beside an exact time", a.header.Get("Retry-After"))
 	}
 	w, _ = one(t, 25*time.Second)
 	w.post("/increment", ask, "Limitd-Wait: 0s").must(423)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,4 +113,33 @@ func isWildcard(host string) bool {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// serves tells whether a URL is at one of the endpoint's own addresses, as far as they
+// can be told without asking for names.
+func (e Endpoint) serves(u *url.URL) bool {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	for _, address := range []string{e.Address, e.Advertise} {
+		host, own, err := splitAddress(address)
+		if err != nil || strconv.Itoa(own) != port {
+			continue
+		}
+		if sameHost(host, u.Hostname()) || isWildcard(host) && (isLoopback(u.Hostname()) || isWildcard(u.Hostname())) {
+			return true
+		}
+	}
+	return false
+}
+
+func sameHost(a, b string) bool {
+	plain := func(host string) string {
+		if host = strings.ToLower(host); host == "localhost" {
+			return "127.0.0.1"
+		}
+		return host
+	}
+	return plain(a) == plain(b)
 }

@@ -188,6 +188,33 @@ func TestDevIsValid(t *testing.T) {
 	}
 }
 
+func TestTheUpstreamIsNotTheNodeItself(t *testing.T) {
+	for _, x := range []struct {
+		address, advertise, upstream string
+		own                          bool
+	}{
+		{"127.0.0.1:7480", "", "http://127.0.0.1:7480/api", true},
+		{"127.0.0.1:7480", "", "http://localhost:7480/api", true},
+		{"localhost:80", "", "http://user:secret@127.0.0.1/api", true},
+		{"0.0.0.0:7480", "n1.example:7480", "http://N1.example:7480/api", true},
+		{"0.0.0.0:7480", "n1.example:7480", "http://127.0.0.1:7480/api", true},
+		{"127.0.0.1:7480", "", "http://127.0.0.1:4200/api", false},
+		{"127.0.0.1:7480", "", "http://127.0.0.2:7480/api", false},
+		{"0.0.0.0:7480", "n1.example:7480", "http://prefect:7480/api", false},
+	} {
+		c := Dev()
+		c.AllowInsecure = true
+		c.HTTP.Address, c.HTTP.Advertise, c.Prefect.Upstream = x.address, x.advertise, x.upstream
+		problems := Validate(c)
+		if own := len(problems) > 0; own != x.own || own && problems[0].Key != "prefect.upstream" {
+			t.Errorf("%+v: %v", x, problems)
+		}
+		if len(problems) > 0 && strings.Contains(problems[0].Detail, "secret") {
+			t.Errorf("%v tells a secret", problems)
+		}
+	}
+}
+
 func TestAProblemIsToldOnce(t *testing.T) {
 	c := Dev()
 	c.HTTP.MaxConnections = 0

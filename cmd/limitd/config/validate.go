@@ -33,9 +33,7 @@ func Validate(c Config) []Problem {
 	k.addresses(c)
 	k.tls(c.TLS)
 	k.lasting("prefect.hold", c.Prefect.Hold, 0, 40*time.Second)
-	if _, err := c.Prefect.UpstreamURL(); err != nil {
-		k.fail("prefect.upstream", "Unsuitable address", "%v.", err)
-	}
+	k.upstream(c)
 	k.http(c.HTTP)
 	k.acl(c.ACL)
 	k.cluster(c.Cluster)
@@ -52,6 +50,16 @@ func Validate(c Config) []Problem {
 
 func (k *checker) fail(key, summary, format string, args ...any) {
 	k.problems = append(k.problems, Problem{Key: key, Summary: summary, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (k *checker) upstream(c Config) {
+	u, err := c.Prefect.UpstreamURL()
+	switch {
+	case err != nil:
+		k.fail("prefect.upstream", "Unsuitable address", "%v.", err)
+	case u != nil && c.HTTP.serves(u):
+		k.fail("prefect.upstream", "The node itself", "prefect.upstream is %q, where this node itself answers: name the Prefect server that keeps the flows, or leave it out.", u.Redacted())
+	}
 }
 
 func (k *checker) node(c Config) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/limitd/limitd/transport/httpapi"
 	"github.com/limitd/limitd/transport/prefect"
@@ -98,7 +97,7 @@ func (d *Daemon) startPrefect() (err error) {
 		return err
 	}
 	d.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, prefect.Base+"/") {
+		if prefect.Serves(r.URL.Path) {
 			d.prefect.ServeHTTP(w, r)
 			return
 		}

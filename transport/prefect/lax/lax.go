@@ -177,6 +177,12 @@ func (o *Object) Fail(name, why string) {
 	o.fault(name, "value_error", "Value error, "+why, o.fields[name], map[string]any{"error": map[string]any{}})
 }
 
+// TooLong notes that a list has more items than the most that is taken.
+func (o *Object) TooLong(name string, most, have int) {
+	o.fault(name, "too_long", fmt.Sprintf("List should have at most %d items after validation, not %d", most, have), o.fields[name],
+		map[string]any{"field_type": "List", "max_length": most, "actual_length": have})
+}
+
 func (o *Object) add(f Fault) { *o.faults = append(*o.faults, f) }
 
 // fault adds a fault about a field.
