@@ -197,12 +197,21 @@ func groupAction(path string, children []*cli.Command) cli.ActionFunc {
 			return cli.ShowSubcommandHelp(c)
 		}
 		name := c.Args().First()
-		hint := didYouMean(name, visible(children))
+		hint := cmp.Or(otherWord(name, children), didYouMean(name, visible(children)))
 		if by := doneBy(name); path == "limitd" && by != "" {
 			hint = meant(by)
 		}
 		return usagef(path, "unknown command %q for %q.%s", name, path, hint)
 	}
+}
+
+// otherWord suggests the command that others call by this word.
+func otherWord(word string, children []*cli.Command) string {
+	other := map[string]string{"rm": "delete", "remove": "delete", "ls": "list", "show": "get", "add": "create", "set": "update", "edit": "update"}[word]
+	if other == "" || find(children, other) == nil {
+		return ""
+	}
+	return meant(other)
 }
 
 // doneBy names the command that does what people expect of a word, or "".
@@ -216,6 +225,10 @@ func doneBy(word string) string {
 		return "limitd lease release"
 	case "create", "list", "get", "delete":
 		return "limitd limit " + word
+	case "ls", "limits":
+		return "limitd limit list"
+	case "rm", "remove":
+		return "limitd limit delete"
 	case "leases":
 		return "limitd lease list"
 	case "status", "nodes":

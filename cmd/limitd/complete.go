@@ -24,7 +24,7 @@ func completeCommand(w world, app *cli.App) *cli.Command {
 			}
 			words := shell.words(c.Args().Tail())
 			l := readLine(app, words)
-			found := l.candidates(func() []candidate { return limitNames(w, l.flags["address"], l.flags["token"]) })
+			found := l.candidates(func(kind string) []candidate { return namesOf(kind, w, l.flags["address"], l.flags["token"]) })
 			for _, one := range found {
 				fmt.Fprintln(w.stdout, shell.line(one, l))
 			}
@@ -99,9 +99,9 @@ func (l *line) descend(word string) {
 	l.path = strings.TrimSpace(l.path + " " + next.Name)
 }
 
-// candidates returns what may stand at the cursor. names asks for the limits
-// that there are.
-func (l *line) candidates(names func() []candidate) []candidate {
+// candidates returns what may stand at the cursor. names asks for what there is of
+// a kind.
+func (l *line) candidates(names func(kind string) []candidate) []candidate {
 	var all []candidate
 	switch {
 	case l.behind:
@@ -162,9 +162,8 @@ func (l *line) flagNames() []candidate {
 	return all
 }
 
-// arguments returns what may be an argument: names of limits, where the
-// command's usage begins with NAME and says nothing that makes it a new one.
-func (l *line) arguments(names func() []candidate) []candidate {
+// arguments returns what may be an argument, but for a new name.
+func (l *line) arguments(names func(kind string) []candidate) []candidate {
 	usage := ""
 	if l.command != nil {
 		usage = l.command.ArgsUsage
@@ -173,17 +172,52 @@ func (l *line) arguments(names func() []candidate) []candidate {
 	switch {
 	case l.path == "completion" && len(l.args) == 0:
 		return words("bash", "zsh", "fish")
-	case !strings.HasPrefix(usage, "NAME") || l.path == "limit create" || len(l.args) > 0 && !several:
+	case l.kind() == "" || len(l.args) > 0 && !several:
 		return nil
 	}
-	return slices.DeleteFunc(names(), func(c candidate) bool { return slices.Contains(l.args, c.word) })
+	return slices.DeleteFunc(names(l.kind()), func(c candidate) bool { return slices.Contains(l.args, c.word) })
+}
+
+// The kinds of names that the cluster knows.
+const (
+	kindLimits   = "limits"
+	kindNodes    = "nodes"
+	kindLeases   = "leases"
+	kindTokens   = "tokens"
+	kindPolicies = "policies"
+)
+
+// kind says of which kind the command's arguments are; "" where they are none, or
+// new names.
+func (l *line) kind() string {
+	if l.command == nil {
+		return ""
+	}
+	usage := l.command.ArgsUsage
+	switch {
+	case l.path == "limit create", l.path == "acl token create":
+		return ""
+	case strings.HasPrefix(l.path, "acl token"):
+		return kindTokens
+	case strings.HasPrefix(l.path, "acl policy"):
+		return kindPolicies
+	case l.path == "lease release":
+		return kindLeases
+	case strings.HasPrefix(strings.Trim(usage, "["), "NODE"):
+		return kindNodes
+	case strings.HasPrefix(usage, "NAME"):
+		return kindLimits
+	}
+	return ""
 }
 
 // values returns what may be the value of the flag that is open.
-func (l *line) values(names func() []candidate) []candidate {
+func (l *line) values(names func(kind string) []candidate) []candidate {
 	switch l.open {
 	case "limit", "rate-limit":
-		return names()
+		return names(kindLimits)
+	case "policy":
+		return names(kindPolicies)
 	case "sort":
 		return words(top.Orders()...)
 	case "missing":

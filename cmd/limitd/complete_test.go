@@ -35,7 +35,7 @@ func TestBashQuote(t *testing.T) {
 // TestNoLineIsTooOdd completes behind every command, in every odd state.
 func TestNoLineIsTooOdd(t *testing.T) {
 	app := newApp(world{})
-	names := func() []candidate { return words("gpu", "db") }
+	names := func(string) []candidate { return words("gpu", "db") }
 	each(app.Commands, nil, func(path []string) {
 		for _, tail := range [][]string{{""}, {"-"}, {"--"}, {"--="}, {"--x=", ""}, {"-o"}, {"-o", ""}, {"--", ""}, {"--", "--", "x"}, {"=", ":"}, {"x", "y", "z"}} {
 			l := readLine(app, slices.Concat(path, tail))
@@ -48,6 +48,24 @@ func TestNoLineIsTooOdd(t *testing.T) {
 	})
 	if l := readLine(app, nil); len(l.candidates(names)) < 10 {
 		t.Errorf("an empty line has the candidates %v", l.candidates(names))
+	}
+}
+
+// What there is of another kind is not offered.
+func TestEachArgumentHasItsKind(t *testing.T) {
+	app := newApp(world{})
+	for text, want := range map[string]string{
+		"limit get ": kindLimits, "holders ": kindLimits, "exec ": kindLimits, "exec db --rate-limit ": kindLimits, "explain ": kindLimits,
+		"limit create ": "", "acl token create ": "", "acl token create x --policy ": kindPolicies, "acl token get ": kindTokens, "acl token delete ": kindTokens,
+		"acl token rotate ": kindTokens, "acl policy get ": kindPolicies, "acl policy set ": kindPolicies, "lease release ": kindLeases,
+		"lease release --limit ": kindLimits, "operator raft remove-peer ": kindNodes, "operator raft transfer-leadership ": kindNodes,
+		"tls cert create ": "", "snapshot save ": "",
+	} {
+		got := ""
+		readLine(app, strings.Split(text, " ")).candidates(func(kind string) []candidate { got = kind; return nil })
+		if got != want {
+			t.Errorf("%q asks for %q, want %q", text, got, want)
+		}
 	}
 }
 

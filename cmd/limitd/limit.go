@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"sort"
@@ -12,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/limitd/limitd/client"
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
 )
@@ -187,26 +184,4 @@ func limitRows(limits []wire.Limit) [][]string {
 
 func listLimits(ctx context.Context, a *api, filter url.Values) ([]wire.Limit, []json.RawMessage, error) {
 	return pages[wire.Limit](ctx, a, "/v1/limits", "limits", filter)
-}
-
-// limitNames lists the names for completion, with what they are like, quickly or
-// not at all. The address and the token are those of the line, where it has any.
-func limitNames(w world, address, token string) []candidate {
-	variable := func(name string) string { text, _ := w.lookup(name); return text }
-	given := client.Config{
-		Token:  cmp.Or(token, variable("LIMITD_TOKEN")),
-		CACert: variable("LIMITD_CACERT"), ClientCert: variable("LIMITD_CLIENT_CERT"), ClientKey: variable("LIMITD_CLIENT_KEY"),
-	}
-	a := &api{timeout: 300 * time.Millisecond, stale: true, token: given.Token}
-	a.bases = bases(cmp.Or(address, variable("LIMITD_ADDR"), defaultAddress), schemeOf(given))
-	a.client, a.unfit = newHTTPClient(given)
-	limits, _, err := listLimits(context.Background(), a, nil)
-	if err != nil {
-		return nil // completion stays silent
-	}
-	var names []candidate
-	for _, l := range limits {
-		names = append(names, candidate{l.Name, fmt.Sprintf("%d of %s occupied, %s", l.Status.Occupied, slots(l.Slots), limitState(l))})
-	}
-	return names
 }

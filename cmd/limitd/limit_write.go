@@ -162,9 +162,19 @@ func limitUpdate(w world) *cli.Command {
 			if reflect.ValueOf(patch).IsZero() {
 				return usagef(commandPath(c), "say what to change, such as --slots N")
 			}
-			return showLimit(c, w, http.MethodPatch, limitPath(name), patch, limitDetails)
+			return showLimit(c, w, http.MethodPatch, limitPath(name), patch, sayUpdated)
 		},
 	}
+}
+
+// sayUpdated shows a limit, and warns where it limits nothing: one that a program
+// made by naming it stays so whatever its slots are.
+func sayUpdated(p printer, l wire.Limit) error {
+	err := limitDetails(p, l)
+	if err == nil && !l.Active {
+		err = p.line("\nIt is inactive, and lets everybody through: 'limitd limit enable %s' puts it in force.", l.Name)
+	}
+	return err
 }
 
 func limitSwitch(w world, verb string, active bool) *cli.Command {
