@@ -90,6 +90,9 @@ type HTTP struct {
 	// IdleTimeout is how long a connection stays open without a request. Where it is
 	// shorter than that of a proxy, the proxy sends requests to connections that close.
 	IdleTimeout time.Duration
+	// DrainDelay is how long a node that was told to stop goes on serving, while
+	// /readyz says that it shuts down: what a load balancer needs to notice. Default: 0.
+	DrainDelay time.Duration
 }
 
 // Gossip is where the node gossips, and by which keys.

@@ -71,6 +71,7 @@ func (k *checker) http(h HTTP) {
 	k.lasting("http.body_timeout", h.BodyTimeout, time.Second, time.Hour)
 	k.lasting("http.write_timeout", h.WriteTimeout, time.Second, time.Hour)
 	k.lasting("http.idle_timeout", h.IdleTimeout, time.Second, 24*time.Hour)
+	k.lasting("http.drain_delay", h.DrainDelay, 0, 5*time.Minute)
 }
 
 // acl checks what is said of callers. Whether the policy exists is for the cluster
