@@ -129,6 +129,10 @@ func (k *checker) cluster(c Cluster) {
 		k.fail("cluster.bootstrap_expect", "A node that would wait for ever",
 			"A node that expects no voters founds no cluster, and without retry_join it finds none. Add the gossip addresses of the cluster's nodes to retry_join.")
 	}
+	if c.BootstrapExpect == 1 && len(c.RetryJoin) == 0 && c.Role == "nonvoter" {
+		k.fail("cluster.role", "A node that would wait for ever",
+			"A node without a vote founds no cluster, and without retry_join it finds none. Add the gossip addresses of the cluster's nodes to retry_join and set bootstrap_expect = 0; or make it a voter.")
+	}
 	for _, address := range c.RetryJoin {
 		if _, _, err := splitAddress(address); err != nil {
 			k.fail("cluster.retry_join", "Unsuitable address", "%v.", err)
