@@ -12,7 +12,7 @@ import (
 // watchMembers tells the others how this node stands, forms a cluster where
 // there is none, and remembers who was removed.
 func (r *Replica) watchMembers() {
-	said := ""
+	said, same := "", ""
 	for {
 		wait := r.membership.wait()
 		r.noteRemovals()
@@ -20,6 +20,12 @@ func (r *Replica) watchMembers() {
 			said = reason
 			if reason != "" {
 				r.log.Info("no cluster yet", "reason", reason)
+			}
+		}
+		if now := namesakes(r.Nodes()); now != same {
+			same = now
+			if now != "" {
+				r.log.Error("members have the same name: people, files and commands cannot tell them apart; change name in the configuration of all but one, and restart those", "members", now)
 			}
 		}
 		r.tell()
