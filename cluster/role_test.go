@@ -196,6 +196,19 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// TestANodeThatFoundsNothingSaysWhatItWaitsFor, for those who ask whether it is ready.
+func TestANodeThatFoundsNothingSaysWhatItWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := calm(t, 3, cluster.Autopilot{}, "n4")
+		n := c.Add()
+		c.Isolate(n)
+		sleep(t, 5*time.Second)
+		if got := strings.Join(n.R().Ready(), "\n"); !strings.Contains(got, "not a member of the cluster yet: this node founds none, and waits to be added by the leader of n1, n2, n3") {
+			t.Errorf("ready: %s", got)
+		}
+	})
+}
+
 // TestALeaderThatMoved, with nobody beside it, is in the configuration as it is.
 func TestALeaderThatMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
