@@ -116,6 +116,9 @@ func startCode(err error) int {
 	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrWrite) {
 		return exitFailStop
 	}
+	if errors.Is(err, daemon.ErrFiles) {
+		return exitUsage
+	}
 	return exitError
 }
 

@@ -286,7 +286,7 @@ func Default(hostname string) Config {
 			ServerStabilizationTime:        10 * time.Second,
 			DeadServerLastContactThreshold: 24 * time.Hour,
 		},
-		Limits:   limitsOf(command.DefaultSettings()),
+		Limits:   LimitsOf(command.DefaultSettings()),
 		Snapshot: Snapshot{Interval: time.Hour, Retain: 24},
 	}
 }
@@ -326,7 +326,8 @@ func newLimit(name string) Limit {
 	return Limit{Name: name, Active: true, Rate: "0/s", Enforcement: "enforce"}
 }
 
-func limitsOf(s command.Settings) Limits {
+// LimitsOf returns the replicated settings as a configuration says them.
+func LimitsOf(s command.Settings) Limits {
 	return Limits{
 		DefaultTTL: time.Duration(s.DefaultTTL), Remember: time.Duration(s.Remember),
 		MaxRemembered: s.MaxRemembered, MaxWaiters: s.MaxWaiters,

@@ -50,6 +50,10 @@ type Deps struct {
 	Machine Machine
 }
 
+// ErrFiles says that a node did not start because of a file that its configuration
+// names: a certificate, a key, or the audit log.
+var ErrFiles = errors.New("a file that the configuration names cannot be used")
+
 // Daemon is a running node.
 type Daemon struct {
 	cfg  config.Config

@@ -25,6 +25,19 @@ type reading struct {
 	cluster.Gauges
 }
 
+// announced is a replica, and whether its node says that it is ready.
+type announced struct {
+	*cluster.Replica
+	node *Daemon
+}
+
+// Gauges returns the numbers of now.
+func (a announced) Gauges() cluster.Gauges {
+	g := a.Replica.Gauges()
+	g.Ready = g.Ready && !a.node.retired.Load()
+	return g
+}
+
 type replicaMetric struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
