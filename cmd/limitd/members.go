@@ -36,7 +36,7 @@ func askMembers(ctx context.Context, a *api, p printer) (result, error) {
 
 func memberTable(p printer, nodes []wire.Node) error {
 	if len(nodes) == 0 {
-		return p.line("No members yet: the node that was asked waits for a cluster to form, or to be taken in; its log says for whom.")
+		return p.line("No members yet: the node that was asked waits for a cluster to form, or to be taken in; its log and its /readyz say what for.")
 	}
 	return p.table([]string{"NAME", "ROLE", "STATE", "ALIVE", "HTTP", "PEER", "APPLIED", "CONTACT", "VERSION"}, memberRows(nodes))
 }
