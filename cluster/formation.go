@@ -106,7 +106,12 @@ func (f founding) fresh(members []gossip.Member) (fresh []gossip.Member, reason 
 		}
 	}
 	if len(fresh) < f.expect {
-		return nil, fmt.Sprintf("%d of %d voters found", len(fresh), f.expect)
+		var names []string
+		for _, m := range fresh {
+			names = append(names, m.Name)
+		}
+		slices.Sort(names)
+		return nil, fmt.Sprintf("%d of %d voters found: %s", len(fresh), f.expect, strings.Join(names, ", "))
 	}
 	if m, ok := f.bound(fresh); ok {
 		return nil, fmt.Sprintf("%s agreed to form a cluster with node %s, which is not here: if that is gone for good, empty the data directory of %s", m.Name, m.Promise, m.Name)

@@ -22,7 +22,7 @@ func TestFoundingWaits(t *testing.T) {
 		third  gossip.Member
 		reason string
 	}{
-		{dead, "2 of 3 voters found"},
+		{dead, "2 of 3 voters found: node-a, node-b"},
 		{nonvoter, "2 of 3 voters found"},
 		{none, "2 of 3 voters found"},
 		{other, "bootstrap_expect = 5"},

@@ -43,7 +43,7 @@ func (r *Replica) successor(name string) (Node, error) {
 	n, err := r.nodeNamed(name)
 	switch {
 	case err != nil:
-		return n, fmt.Errorf("%w: %q", err, name)
+		return n, err
 	case n.ID == r.ID():
 		return n, nil
 	case n.Role != Voter:

@@ -3,6 +3,8 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -12,14 +14,21 @@ import (
 // watchMembers tells the others how this node stands, forms a cluster where
 // there is none, and remembers who was removed.
 func (r *Replica) watchMembers() {
-	said := ""
+	said, same := "", ""
 	for {
 		wait := r.membership.wait()
 		r.noteRemovals()
 		if reason := r.form(); reason != said {
 			said = reason
+			r.waiting.Store(&reason)
 			if reason != "" {
 				r.log.Info("no cluster yet", "reason", reason)
+			}
+		}
+		if now := namesakes(r.Nodes()); now != same {
+			same = now
+			if now != "" {
+				r.log.Error("members have the same name: people, files and commands cannot tell them apart; change name in the configuration of all but one, and restart those", "members", now)
 			}
 		}
 		r.tell()
@@ -114,8 +123,11 @@ func (r *Replica) tell() {
 // form takes the next step towards a cluster where this node knows none, and
 // returns why it cannot take one.
 func (r *Replica) form() string {
-	if r.hasState() || r.cfg.Node.NonVoter || r.cfg.Form.Expect == 0 {
+	if r.hasState() {
 		return ""
+	}
+	if r.cfg.Node.NonVoter || r.cfg.Form.Expect == 0 {
+		return r.waitsFor()
 	}
 	f := founding{self: r.ID(), expect: r.cfg.Form.Expect, promise: r.promised()}
 	v := f.decide(r.gossiped())
@@ -131,6 +143,21 @@ func (r *Replica) form() string {
 		return err.Error()
 	}
 	return ""
+}
+
+// waitsFor says what a node waits for that founds no cluster.
+func (r *Replica) waitsFor() string {
+	var others []string
+	for _, m := range r.gossiped() {
+		if m.Alive && m.ID != r.ID() {
+			others = append(others, m.Name)
+		}
+	}
+	if len(others) == 0 {
+		return "this node founds none, and no other one answers: are the addresses in retry_join right, and has gossip the same key on all nodes, or none"
+	}
+	slices.Sort(others)
+	return "this node founds none, and waits to be added by the leader of " + strings.Join(others, ", ") + ", whose log says why not"
 }
 
 // found makes the first configuration of a new cluster.

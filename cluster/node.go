@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,11 +127,49 @@ func (r *Replica) nodeNamed(name string) (Node, error) {
 	}
 	switch len(found) {
 	case 0:
-		return Node{}, ErrNoSuchNode
+		return Node{}, fmt.Errorf("%w: %q", ErrNoSuchNode, name)
 	case 1:
 		return found[0], nil
 	}
-	return Node{}, ErrSameName
+	var ids []string
+	for _, n := range found {
+		ids = append(ids, n.ID+" at "+n.Peer)
+	}
+	return Node{}, fmt.Errorf("%w: %q is %s", ErrSameName, name, strings.Join(ids, ", and "))
+}
+
+// Labels returns what people call nodes: their names, their ids where the name is not
+// known, and both where several have one name.
+func Labels(nodes []Node) []string {
+	count := make(map[string]int, len(nodes))
+	for _, n := range nodes {
+		count[n.Name]++
+	}
+	labels := make([]string, len(nodes))
+	for i, n := range nodes {
+		switch {
+		case n.Name == "":
+			labels[i] = n.ID
+		case count[n.Name] > 1:
+			labels[i] = n.Name + " (" + n.ID + ")"
+		default:
+			labels[i] = n.Name
+		}
+	}
+	return labels
+}
+
+// namesakes returns the members whose name another one has, too, with their ids; ""
+// there are none.
+func namesakes(nodes []Node) string {
+	var same []string
+	for i, label := range Labels(nodes) {
+		if n := nodes[i]; n.Name != "" && label != n.Name {
+			same = append(same, label)
+		}
+	}
+	slices.Sort(same)
+	return strings.Join(same, ", ")
 }
 
 // Status is how this node itself stands.

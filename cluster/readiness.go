@@ -37,13 +37,21 @@ func (r *Replica) Ready() []string {
 	_, known := r.Leader()
 	member := r.isMember()
 	add(r.ctx.Err() != nil, "this node is shutting down")
-	add(!member && !r.wasRemoved(), "this node is not a member of the cluster yet")
+	add(!member && !r.wasRemoved(), "this node is not a member of the cluster yet"+r.because())
 	add(r.wasRemoved(), "this node was removed from the cluster")
 	add(!known, "no leader is known")
 	add(known && !r.ready.reached.Load(), "this node has not caught up since it started")
 	space := r.space()
 	add(space.low(), "the disk of "+r.cfg.Stores.Dir+" is nearly full: "+space.String())
 	return reasons
+}
+
+// because is why there is no cluster yet, where that is known.
+func (r *Replica) because() string {
+	if reason := r.waiting.Load(); reason != nil && *reason != "" {
+		return ": " + *reason
+	}
+	return ""
 }
 
 // Fresh tells whether this node's state is behind the leader's by replication

@@ -25,7 +25,7 @@ func (r *Replica) RemoveNode(ctx context.Context, name string) error {
 	}
 	n, err := r.nodeNamed(name)
 	if err != nil {
-		return fmt.Errorf("%w: %q", err, name)
+		return err
 	}
 	if n.Role == Voter {
 		if err := spared(n, r.Nodes(), r.cfg.Autopilot.LastContact); err != nil {

@@ -72,9 +72,10 @@ type standing struct {
 	ready      readiness
 	disk       disk
 	identity   identity
-	session    string       // of this start
-	promise    atomic.Value // string: whom this node agreed to form a cluster with
-	told       gossip.Tags  // what the others were told; of watchMembers alone
+	session    string                 // of this start
+	waiting    atomic.Pointer[string] // why there is no cluster yet, for people
+	promise    atomic.Value           // string: whom this node agreed to form a cluster with
+	told       gossip.Tags            // what the others were told; of watchMembers alone
 	removal    removal
 	addresses  atomic.Pointer[map[raft.ServerID]raft.ServerAddress] // by gossip
 	membership signal                                               // raft's configuration, or what gossip knows, may have changed

@@ -25,15 +25,15 @@ func (r *Replica) SetRole(ctx context.Context, name string, role Role) error {
 	}
 	n, err := r.nodeNamed(name)
 	if err != nil {
-		return fmt.Errorf("%w: %q", err, name)
+		return err
 	}
-	if n.Role == role {
+	switch {
+	case role == NonVoter:
+		return t.demote(ctx, n)
+	case n.Role == Voter:
 		return nil
 	}
-	if role == Voter {
-		return t.promote(ctx, n)
-	}
-	return t.demote(ctx, n)
+	return t.promote(ctx, n)
 }
 
 // promote gives n a vote, if it could use it at once.
@@ -53,15 +53,17 @@ func (t *tenure) promote(ctx context.Context, n Node) error {
 }
 
 // demote takes n's vote away, if it will not be given back and the others can go
-// on without.
+// on without. A node that is about to be given its first vote is refused as well.
 func (t *tenure) demote(ctx context.Context, n Node) error {
 	r := t.r
 	k, known := t.roster(nil).member(n.ID)
 	switch {
+	case n.Role == NonVoter && (!known || !k.Alive || k.NonVoter):
+		return nil
 	case !known || !k.Alive:
 		return fmt.Errorf("%w: %q is not there: remove it, if it is gone for good", ErrRole, n.Name)
 	case !k.NonVoter:
-		return fmt.Errorf(`%w: the role of %q is voter by its configuration, and so it would be given its vote back: set role = "nonvoter" in its cluster block, restart it, and demote it then`, ErrRole, n.Name)
+		return fmt.Errorf(`%w: the role of %q is voter by its configuration, and so it would be given its vote, or given it back: set role = "nonvoter" in its cluster block, restart it, and demote it then`, ErrRole, n.Name)
 	}
 	if err := spared(n, r.Nodes(), r.cfg.Autopilot.LastContact); err != nil {
 		return err

@@ -3,10 +3,12 @@ package cluster_test
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/limitd/limitd/cluster"
 	"github.com/limitd/limitd/cluster/clustertest"
 	"github.com/limitd/limitd/fsm/command"
@@ -124,6 +126,86 @@ func TestWhoseRoleIsNotChanged(t *testing.T) {
 		c.Kill(n)
 		sleep(t, 10*time.Second)
 		refused("n4", cluster.Voter, cluster.ErrRole, "has not answered for")
+	})
+}
+
+// TestANodeThatIsToVoteIsNotDemoted, as long as it has no vote yet: it gets one soon.
+func TestANodeThatIsToVoteIsNotDemoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := calm(t, 3, cluster.Autopilot{Stabilization: time.Minute}, "n5")
+		newcomer, nonvoter := c.Add(), c.Add()
+		c.Eventually("both to be taken in", func() bool { return readable(t, c, newcomer) && readable(t, c, nonvoter) })
+		if err := c.Leader().R().SetRole(t.Context(), "n4", cluster.NonVoter); !errors.Is(err, cluster.ErrRole) || !strings.Contains(err.Error(), `role = "nonvoter"`) {
+			t.Errorf("demote n4: %v", err)
+		}
+		if err := c.Leader().R().SetRole(t.Context(), "n5", cluster.NonVoter); err != nil {
+			t.Errorf("demote n5: %v", err)
+		}
+	})
+}
+
+// TestMembersOfOneNameAreTold apart by their ids, and the log complains.
+func TestMembersOfOneNameAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lines
+		c := clustertest.Start(t, clustertest.Options{Nodes: 3, Change: func(n *clustertest.Node, cfg *cluster.Config) {
+			if n.Name != "n1" {
+				cfg.Node.Name = "same"
+			}
+			cfg.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: &log})
+		}})
+		err := c.Leader().R().RemoveNode(t.Context(), "same")
+		if !errors.Is(err, cluster.ErrSameName) {
+			t.Fatalf("remove: %v", err)
+		}
+		sleep(t, time.Second)
+		nodes := c.Leader().R().Nodes()
+		for i, label := range cluster.Labels(nodes) {
+			n := nodes[i]
+			if n.Name == "n1" {
+				if label != "n1" {
+					t.Errorf("n1 is %q", label)
+				}
+				continue
+			}
+			if label != "same ("+n.ID+")" || !strings.Contains(err.Error(), n.ID+" at "+n.Peer) || !strings.Contains(log.String(), n.ID) {
+				t.Errorf("%s: label %q, refusal %v, log %s", n.ID, label, err, log.String())
+			}
+		}
+		if strings.Count(log.String(), "members have the same name") != 3 {
+			t.Errorf("each node says it once: %s", log.String())
+		}
+	})
+}
+
+// lines is a log that several nodes write.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// TestANodeThatFoundsNothingSaysWhatItWaitsFor, for those who ask whether it is ready.
+func TestANodeThatFoundsNothingSaysWhatItWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := calm(t, 3, cluster.Autopilot{}, "n4")
+		n := c.Add()
+		c.Isolate(n)
+		sleep(t, 5*time.Second)
+		if got := strings.Join(n.R().Ready(), "\n"); !strings.Contains(got, "not a member of the cluster yet: this node founds none, and waits to be added by the leader of n1, n2, n3") {
+			t.Errorf("ready: %s", got)
+		}
 	})
 }
 

@@ -51,8 +51,9 @@ type Gauges struct {
 	Contact   time.Duration // since the leader was heard of; 0 where this node leads; -1: never
 	Free      int64         // bytes that can be written to the disk; -1: not known, or nothing is on disk
 
-	Voters, NonVoters, Alive int            // members; Alive: as far as this node knows
-	Behind                   map[string]int // entries that a member lacks, by its name; where this node leads
+	Voters, NonVoters  int            // members
+	Alive, AliveVoters int            // of them, as far as this node knows
+	Behind             map[string]int // entries that a member lacks, by its name; where this node leads
 }
 
 // Gauges returns the numbers of now.
@@ -87,6 +88,9 @@ func (g *Gauges) member(r *Replica, n Node) {
 	}
 	if n.Alive {
 		g.Alive++
+	}
+	if n.Alive && n.Role == Voter {
+		g.AliveVoters++
 	}
 	switch {
 	case n.ID == r.ID():

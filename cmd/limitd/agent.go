@@ -68,7 +68,7 @@ func runAgent(c *cli.Context, w world) error {
 	if !c.Bool("dev") { // a terminal that is closed ends what was only tried
 		defer reloadOnHangup(node)()
 	}
-	return serve(node, logger, signals)
+	return serve(node, node.Retire, logger, signals)
 }
 
 // reloadOnHangup has the node read its certificates and keys again, and open its
@@ -116,6 +116,9 @@ func startCode(err error) int {
 	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrWrite) {
 		return exitFailStop
 	}
+	if errors.Is(err, daemon.ErrFiles) {
+		return exitUsage
+	}
 	return exitError
 }
 
@@ -138,29 +141,49 @@ type closer interface {
 	Close(ctx context.Context) error
 }
 
-// serve waits for a signal and stops the node; a second signal ends it at once.
-func serve(node closer, logger hclog.Logger, signals <-chan os.Signal) error {
+// serve waits for a signal, gives callers the time to go elsewhere (retire), and stops
+// the node. A signal meanwhile ends that time; one while the node stops ends it at once.
+func serve(node closer, retire func(context.Context), logger hclog.Logger, signals <-chan os.Signal) error {
 	s := <-signals
+	if again := during(signals, retire); again != nil {
+		s = again
+	}
 	logger.Info("stopping; a second signal exits at once", "signal", s.String())
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- node.Close(ctx) }() // joined below, or with the process
-	again := (<-chan os.Signal)(nil)        // deaf at first: timeout(1) and shells send twice
+	var err error
+	if again := during(signals, func(context.Context) { err = node.Close(ctx) }); again != nil {
+		return failf(exitError, "stopped at once by a second signal")
+	}
+	if err != nil {
+		return failf(exitError, "stop: %v", err)
+	}
+	logger.Info("stopped")
+	return nil
+}
+
+// during does something until it is done, or another signal comes, which it returns.
+// Then do is left to itself, and its context is over. It is deaf at first: timeout(1)
+// and shells send a signal twice.
+func during(signals <-chan os.Signal, do func(context.Context)) os.Signal {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan struct{})
+	go func() { // joined below, or by the end of its context or of the process
+		defer close(done)
+		do(ctx)
+	}()
 	hear := time.NewTimer(sameSignal)
 	defer hear.Stop()
+	again := (<-chan os.Signal)(nil)
 	for {
 		select {
-		case err := <-done:
-			if err != nil {
-				return failf(exitError, "stop: %v", err)
-			}
-			logger.Info("stopped")
+		case <-done:
 			return nil
 		case <-hear.C:
 			again = drained(signals)
-		case <-again:
-			return failf(exitError, "stopped at once by a second signal")
+		case s := <-again:
+			return s
 		}
 	}
 }

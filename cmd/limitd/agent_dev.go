@@ -69,7 +69,7 @@ func runPlan(ctx context.Context, plan []config.Config, common config.Config, w 
 	logs.Open()
 	ignoreTerminalStop()
 	go nodes.Console(w.stdin, w.stdout) // ends with its input, or with the process
-	return serve(nodes, logger, signals)
+	return serve(nodes, func(context.Context) {}, logger, signals)
 }
 
 // withoutDeadPeers leaves out what raft says many times a second while a node is

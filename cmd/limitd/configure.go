@@ -74,8 +74,14 @@ func validateCommand(w world) *cli.Command {
 			if !c.Args().Present() {
 				return usagef("limitd validate", "name the files or folders to check")
 			}
-			if wrong, err := loadConfig(c, w).Report(w.stderr, 0); wrong || err != nil {
+			loaded := loadConfig(c, w)
+			if wrong, err := loaded.Report(w.stderr, 0); wrong || err != nil {
 				return silent(exitUsage)
+			}
+			for _, lack := range loaded.Config.MissingFiles() {
+				if _, err := fmt.Fprintf(w.stderr, "Warning: %s. The node would not start on this machine.\n", lack); err != nil {
+					return err
+				}
 			}
 			_, err := fmt.Fprintln(w.stdout, "The configuration is valid.")
 			return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/limitd/limitd/cluster"
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
 )
@@ -21,38 +22,49 @@ func membersCommand(w world) *cli.Command {
 
 func askMembers(ctx context.Context, a *api, p printer) (result, error) {
 	raw, err := a.call(ctx, http.MethodGet, "/v1/cluster", nil)
-	cluster, err := read[wire.Cluster](raw, err)
+	state, err := read[wire.Cluster](raw, err)
 	if err != nil {
 		return result{}, err
 	}
-	slices.SortFunc(cluster.Nodes, func(a, b wire.Node) int { return strings.Compare(a.Name, b.Name) })
-	shown := result{whole: raw, people: func() error { return memberTable(p, cluster.Nodes) }, mark: withoutTimes}
-	for _, n := range cluster.Nodes {
-		shown.items = append(shown.items, item{n.Name, n, n})
+	slices.SortFunc(state.Nodes, func(a, b wire.Node) int { return strings.Compare(a.Name, b.Name) })
+	shown := result{whole: raw, people: func() error { return memberTable(p, state.Nodes) }, mark: withoutTimes}
+	for i, label := range memberLabels(state.Nodes) {
+		shown.items = append(shown.items, item{label, state.Nodes[i], state.Nodes[i]})
 	}
 	return shown, nil
 }
 
 func memberTable(p printer, nodes []wire.Node) error {
 	if len(nodes) == 0 {
-		return p.line("No members yet: the node that was asked waits for a cluster to form, or to be taken in; its log says for whom.")
+		return p.line("No members yet: the node that was asked waits for a cluster to form, or to be taken in; its log and its /readyz say what for.")
 	}
 	return p.table([]string{"NAME", "ROLE", "STATE", "ALIVE", "HTTP", "PEER", "APPLIED", "CONTACT", "VERSION"}, memberRows(nodes))
 }
 
 func memberRows(nodes []wire.Node) [][]string {
 	var rows [][]string
-	for _, n := range nodes {
+	labels := memberLabels(nodes)
+	for i, n := range nodes {
 		contact := "-"
 		if n.LastContact != nil {
 			contact = time.Duration(*n.LastContact).Round(time.Millisecond).String()
 		}
 		rows = append(rows, []string{
-			n.Name, n.Role, n.State, strconv.FormatBool(n.Alive), n.HTTP, n.Peer,
+			labels[i], n.Role, n.State, strconv.FormatBool(n.Alive), n.HTTP, n.Peer,
 			strconv.FormatUint(n.AppliedIndex, 10), contact, n.Version,
 		})
 	}
 	return rows
+}
+
+// memberLabels are the names of nodes, with the id where another has the same name, and
+// the id alone where the name is not known.
+func memberLabels(nodes []wire.Node) []string {
+	known := make([]cluster.Node, len(nodes))
+	for i, n := range nodes {
+		known[i] = cluster.Node{ID: n.ID, Name: n.Name}
+	}
+	return cluster.Labels(known)
 }
 
 func leaveCommand(w world) *cli.Command {

@@ -79,8 +79,8 @@ func askAutopilot(ctx context.Context, a *api, p printer) (result, error) {
 		n := it.value.(wire.NodeHealth)
 		return compact([]any{n.ID, n.Name, n.Peer, n.Role, n.Leader, n.Healthy})
 	}
-	for _, n := range pilot.Nodes {
-		shown.items = append(shown.items, item{n.Name, n, n})
+	for i, label := range healthLabels(pilot.Nodes) {
+		shown.items = append(shown.items, item{label, pilot.Nodes[i], pilot.Nodes[i]})
 	}
 	return shown, nil
 }
@@ -90,7 +90,8 @@ func autopilotTable(p printer, a wire.Autopilot) error {
 		return err
 	}
 	var rows [][]string
-	for _, n := range a.Nodes {
+	labels := healthLabels(a.Nodes)
+	for i, n := range a.Nodes {
 		role, state := n.Role, "healthy for "+time.Duration(n.StableFor).Round(time.Second).String()
 		if n.Leader {
 			role = "leader"
@@ -98,7 +99,7 @@ func autopilotTable(p printer, a wire.Autopilot) error {
 		if !n.Healthy {
 			state = n.Reason
 		}
-		rows = append(rows, []string{cmp.Or(n.Name, n.ID), role, strconv.FormatUint(n.Behind, 10), state, cmp.Or(n.Plan, "-")})
+		rows = append(rows, []string{labels[i], role, strconv.FormatUint(n.Behind, 10), state, cmp.Or(n.Plan, "-")})
 	}
 	if err := p.table([]string{"NODE", "ROLE", "BEHIND", "STATE", "NEXT"}, rows); err != nil {
 		return err
@@ -109,6 +110,14 @@ func autopilotTable(p printer, a wire.Autopilot) error {
 		}
 	}
 	return nil
+}
+
+func healthLabels(nodes []wire.NodeHealth) []string {
+	known := make([]wire.Node, len(nodes))
+	for i, n := range nodes {
+		known[i] = wire.Node{ID: n.ID, Name: n.Name}
+	}
+	return memberLabels(known)
 }
 
 func settingsText(s wire.AutopilotSettings) string {

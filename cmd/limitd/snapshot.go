@@ -161,8 +161,6 @@ func snapshotFailure(err error) error {
 		return known
 	case errors.Is(err, limit.ErrDamaged):
 		f.hint = "Take another backup: this one cannot be restored."
-	case errors.Is(err, os.ErrNotExist):
-		f.code = exitNotFound
 	}
 	return f
 }

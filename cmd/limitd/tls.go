@@ -119,7 +119,7 @@ func createCertificate(c *cli.Context, w world) error {
 func tellOfPair(w world, c *cli.Context, kind cert.Kind, file, key string) error {
 	use := fmt.Sprintf("export LIMITD_CACERT=%s LIMITD_CLIENT_CERT=%s LIMITD_CLIENT_KEY=%s", c.String("ca"), file, key)
 	if kind == cert.Server {
-		use = fmt.Sprintf("tls { ca_file = %q  cert_file = %q  key_file = %q }", c.String("ca"), file, key)
+		use = fmt.Sprintf("tls {\n    ca_file   = %q\n    cert_file = %q\n    key_file  = %q\n  }", c.String("ca"), file, key)
 	}
 	_, err := fmt.Fprintf(w.stdout, "Wrote %s and %s, which last %d days.\n  %s\n", file, key, c.Int("days"), use)
 	return err
@@ -153,6 +153,9 @@ func readAuthority(certFile, keyFile string) (*cert.Authority, error) {
 
 // writePair writes a certificate and its key, and returns their files.
 func writePair(c *cli.Context, name string, pair cert.Pair) (certFile, keyFile string, err error) {
+	if err := os.MkdirAll(c.String("dir"), 0o700); err != nil {
+		return "", "", err
+	}
 	certFile = filepath.Join(c.String("dir"), name+".pem")
 	keyFile = filepath.Join(c.String("dir"), name+"-key.pem")
 	if !c.Bool("force") { // neither, rather than half of it

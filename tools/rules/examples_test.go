@@ -25,22 +25,30 @@ func examples() map[string]example {
   up{job="other",instance="a"} 0x120
 `,
 		},
-		"LimitdOneFailureFromStopping": {
+		"LimitdOneFailureFromStopping": { // nodes without a vote, dead or alive, change nothing
 			fires: `
   limitd_cluster_is_leader{instance="a"} 1x120
   limitd_cluster_voters{instance="a"} 3x120
-  limitd_cluster_nonvoters{instance="a"} 0x120
-  limitd_cluster_alive{instance="a"} 2x120
+  limitd_cluster_nonvoters{instance="a"} 1x120
+  limitd_cluster_alive{instance="a"} 3x120
+  limitd_cluster_alive_voters{instance="a"} 2x120
 `,
 			quiet: `
   limitd_cluster_is_leader{instance="a"} 1x120
   limitd_cluster_voters{instance="a"} 5x120
   limitd_cluster_nonvoters{instance="a"} 0x120
   limitd_cluster_alive{instance="a"} 4x120
+  limitd_cluster_alive_voters{instance="a"} 4x120
+  limitd_cluster_is_leader{instance="deadnonvoter"} 1x120
+  limitd_cluster_voters{instance="deadnonvoter"} 3x120
+  limitd_cluster_nonvoters{instance="deadnonvoter"} 1x120
+  limitd_cluster_alive{instance="deadnonvoter"} 3x120
+  limitd_cluster_alive_voters{instance="deadnonvoter"} 3x120
   limitd_cluster_is_leader{instance="alone"} 1x120
   limitd_cluster_voters{instance="alone"} 1x120
   limitd_cluster_nonvoters{instance="alone"} 0x120
   limitd_cluster_alive{instance="alone"} 1x120
+  limitd_cluster_alive_voters{instance="alone"} 1x120
 `,
 		},
 		"LimitdNotReady": {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/limitd/limitd/cluster"
 	"github.com/limitd/limitd/fsm/limit"
@@ -131,11 +132,26 @@ func readProblem(body []byte) error {
 	text := string(body[1:])
 	for _, p := range problems() {
 		if p.code == problemCode(body[0]) {
-			return &tryError{p.fate, fmt.Errorf("%w (says the node asked: %s)", p.err, text)}
+			return &tryError{p.fate, &told{text: text, err: p.err}}
 		}
 	}
 	return &tryError{fateUnknown, fmt.Errorf("problem %d at the node asked: %s", body[0], text)}
 }
+
+// told is an error in the words of the node that met it, which name err already.
+type told struct {
+	text string
+	err  error
+}
+
+func (t *told) Error() string {
+	if strings.Contains(t.text, t.err.Error()) {
+		return t.text
+	}
+	return fmt.Sprintf("%v (says the node asked: %s)", t.err, t.text)
+}
+
+func (t *told) Unwrap() error { return t.err }
 
 // giveUp is the error of a call whose ctx ended: possible tells whether any
 // try may have been proposed, last what the last try met.

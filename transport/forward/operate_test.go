@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -54,6 +55,17 @@ func TestRefusalsKeepTheirKind(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestARefusalIsSaidOnce: the words of the node that refused have the refusal in them.
+func TestARefusalIsSaidOnce(t *testing.T) {
+	inTrio(t, func(t *testing.T, c *trio) {
+		c.replicas["n1"].refuse = fmt.Errorf("%w: without n3, 1 of 2 would answer", cluster.ErrTooFewVoters)
+		err := c.nodes["n2"].RemoveNode(context.Background(), "n3")
+		if !errors.Is(err, cluster.ErrTooFewVoters) || strings.Count(err.Error(), "too few voters") != 1 || !strings.Contains(err.Error(), "1 of 2") {
+			t.Errorf("%v", err)
+		}
+	})
 }
 
 // A hand-over ends the old leader's calls, but not the one that asked for it.

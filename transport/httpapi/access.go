@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func (c *call) lacks(l *auth.Lack) *wire.Problem {
 	p := wire.NewProblem(wire.CodePermissionDenied, l.Error())
 	rule := l.Verb.String()
 	if l.Verb != command.VerbOperator {
-		rule += ":" + l.Limit
+		rule += ":" + cmp.Or(l.Limit, "*") // no limit: what concerns all of them
 	}
 	token, _ := c.caller.Token()
 	p.Hint = fmt.Sprintf("an operator can allow it by a rule %s in one of the token's policies (%s): limitd acl policy set",

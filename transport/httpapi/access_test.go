@@ -379,3 +379,18 @@ func TestNoTokensWithoutACL(t *testing.T) {
 		t.Errorf("%d", rec.Code)
 	}
 }
+
+// TestTheLastOperatorStays refuses to delete the last token that may do everything.
+// One that has expired is no other one; a policy of one's own with the verb is.
+func TestTheLastOperatorStays(t *testing.T) {
+	c := newGuarded(t)
+	p := c.do("DELETE", "/v1/acl/tokens/bootstrap", "").must(409).refuses(wire.CodeLastOperator)
+	if !strings.Contains(p.Hint, "acl token create") {
+		t.Errorf("the hint: %q", p.Hint)
+	}
+	c.do("DELETE", "/v1/acl/tokens/manage", "").must(204)
+	c.do("DELETE", "/v1/acl/tokens/nobody", "").must(404)
+	c.apply(&command.PutACLPolicy{Name: "all", Rules: []command.Rule{{Verb: command.VerbOperator, Prefix: true}}})
+	c.apply(&command.CreateACLToken{Name: "ops", Policies: []string{"all"}, Hash: auth.Hash(secretOf("f"))})
+	c.do("DELETE", "/v1/acl/tokens/bootstrap", "").must(204)
+}

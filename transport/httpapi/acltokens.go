@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/limitd/limitd/fsm/acl"
 	"github.com/limitd/limitd/fsm/command"
@@ -167,8 +170,37 @@ func (c *call) getToken() error {
 }
 
 // deleteToken serves DELETE /v1/acl/tokens/{name}.
+//
+// The last token that may do everything stays: without it nobody could make another
+// but who can write into a node's data folder. Of two such that are deleted at once
+// this keeps none; it is there for slips, not for races.
 func (c *call) deleteToken() error {
+	if err := c.needsACL(); err != nil {
+		return err
+	}
+	last := false
+	if err := c.read(func(s *limit.State) { last = isLastOperator(s, c.param) }); err != nil {
+		return err
+	}
+	if last {
+		p := wire.NewProblem(wire.CodeLastOperator, fmt.Sprintf("%q is the only token left with the verb operator: without it nobody could make another", c.param))
+		p.Hint = "make another one first: limitd acl token create NAME --policy operator; where this one is known to others, limitd acl token rotate " + shellWord(c.param)
+		return p
+	}
 	return c.withdraw(&command.DeleteACLToken{Name: c.param})
+}
+
+// isLastOperator tells whether no other token, that has not expired, may do everything
+// that this one may.
+func isLastOperator(s *limit.State, name string) bool {
+	operates := func(t command.ACLToken) bool {
+		return (t.Expires == 0 || t.Expires > s.Time()) && s.ACL().Rights(t.Policies...).Somewhere(command.VerbOperator)
+	}
+	t, there := s.ACL().Token(name)
+	if !there || !operates(t) {
+		return false
+	}
+	return !slices.ContainsFunc(s.ACL().Tokens("", math.MaxInt), func(o command.ACLToken) bool { return o.Name != name && operates(o) })
 }
 
 // withdraw runs a record that takes rights away, also where no more requests can

@@ -27,6 +27,7 @@ const (
 	CodeMembershipRefused    Code = "membership_refused"
 	CodeTokenExists          Code = "token_exists"
 	CodePolicyInUse          Code = "policy_in_use"
+	CodeLastOperator         Code = "last_operator"
 	CodeBootstrapped         Code = "already_bootstrapped"
 	CodeACLDisabled          Code = "acl_disabled"
 	CodeLeaseEnded           Code = "lease_ended"
@@ -84,7 +85,7 @@ func Codes() []CodeInfo {
 
 // table is the only place where a code meets its HTTP status. (An array stays
 // off the heap, and cannot be changed.)
-func table() [38]CodeInfo {
+func table() [39]CodeInfo {
 	return [...]CodeInfo{
 		{CodeInvalidRequest, http.StatusBadRequest, "Invalid request", EffectNone, RetryNever, 0},
 		{CodeUnauthenticated, http.StatusUnauthorized, "Not authenticated", EffectNone, RetryNever, 0},
@@ -104,6 +105,7 @@ func table() [38]CodeInfo {
 		{CodeMembershipRefused, http.StatusConflict, "Change of membership refused", EffectNone, RetryNever, 0},
 		{CodeTokenExists, http.StatusConflict, "Token exists", EffectNone, RetryNever, 0},
 		{CodePolicyInUse, http.StatusConflict, "Policy in use", EffectNone, RetryNever, 0},
+		{CodeLastOperator, http.StatusConflict, "Last operator", EffectNone, RetryNever, 0},
 		{CodeBootstrapped, http.StatusConflict, "Bootstrapped already", EffectNone, RetryNever, 0},
 		{CodeACLDisabled, http.StatusConflict, "ACL is not enabled", EffectNone, RetryNever, 0},
 		{CodeLeaseEnded, http.StatusGone, "Lease ended", EffectNone, RetryNewID, 0},

@@ -47,7 +47,16 @@ type exposure struct {
 }
 
 const (
-	tlsBlock   = `tls { ca_file = "ca.pem"  cert_file = "NAME.pem"  key_file = "NAME-key.pem" }, whose files come from limitd tls ca create and limitd tls cert create server`
+	tlsBlock = `
+
+tls {
+  ca_file   = "ca.pem"
+  cert_file = "NAME.pem"
+  key_file  = "NAME-key.pem"
+}
+
+whose files come from limitd tls ca create and limitd tls cert create server`
+	tlsLine    = `in the tls block http = true`
 	gossipLine = `gossip { key_file = "gossip.keys" }, which comes from limitd keygen gossip.keys`
 )
 
@@ -59,10 +68,23 @@ func (c Config) exposed(block string) (lacks []exposure) {
 	case block == "gossip" && c.Gossip.KeyFile == "":
 		return []exposure{{key, "is not encrypted", gossipLine}}
 	case block != "gossip" && !encrypted:
-		lacks = append(lacks, exposure{key, "is not encrypted", tlsBlock})
+		mend := tlsBlock
+		if c.TLS.Enabled() {
+			mend = tlsLine
+		}
+		lacks = append(lacks, exposure{key, "is not encrypted", mend})
 	}
-	if block == "http" && !c.ACL.Enabled && (!encrypted || c.TLS.VerifyClient != "required") {
+	if block != "http" || encrypted && c.TLS.VerifyClient == "required" {
+		return lacks
+	}
+	switch {
+	case !c.ACL.Enabled:
 		lacks = append(lacks, exposure{key, "asks nobody who they are", `acl { enabled = true }, or in the tls block verify_client = "required"`})
+	case slices.Contains([]string{"manage", "operator"}, c.ACL.Anonymous):
+		lacks = append(lacks, exposure{
+			key, fmt.Sprintf("lets callers without a token do what the policy %q allows", c.ACL.Anonymous),
+			`in the acl block anonymous = "" or another policy, or in the tls block verify_client = "required"`,
+		})
 	}
 	return lacks
 }

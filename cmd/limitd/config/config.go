@@ -90,6 +90,9 @@ type HTTP struct {
 	// IdleTimeout is how long a connection stays open without a request. Where it is
 	// shorter than that of a proxy, the proxy sends requests to connections that close.
 	IdleTimeout time.Duration
+	// DrainDelay is how long a node that was told to stop goes on serving, while
+	// /readyz says that it shuts down: what a load balancer needs to notice. Default: 0.
+	DrainDelay time.Duration
 }
 
 // Gossip is where the node gossips, and by which keys.
@@ -283,7 +286,7 @@ func Default(hostname string) Config {
 			ServerStabilizationTime:        10 * time.Second,
 			DeadServerLastContactThreshold: 24 * time.Hour,
 		},
-		Limits:   limitsOf(command.DefaultSettings()),
+		Limits:   LimitsOf(command.DefaultSettings()),
 		Snapshot: Snapshot{Interval: time.Hour, Retain: 24},
 	}
 }
@@ -323,7 +326,8 @@ func newLimit(name string) Limit {
 	return Limit{Name: name, Active: true, Rate: "0/s", Enforcement: "enforce"}
 }
 
-func limitsOf(s command.Settings) Limits {
+// LimitsOf returns the replicated settings as a configuration says them.
+func LimitsOf(s command.Settings) Limits {
 	return Limits{
 		DefaultTTL: time.Duration(s.DefaultTTL), Remember: time.Duration(s.Remember),
 		MaxRemembered: s.MaxRemembered, MaxWaiters: s.MaxWaiters,

@@ -102,7 +102,7 @@ func TestSeedsAreWhatTheClusterTakes(t *testing.T) {
 		for _, value := range interesting() {
 			settings := command.DefaultSettings().With([]command.SettingChange{{Setting: id, Value: value}})
 			k := &checker{}
-			k.limits(limitsOf(settings))
+			k.limits(LimitsOf(settings))
 			if refused := limit.CheckSetting(id, value) != nil; refused != (len(k.problems) > 0) {
 				t.Errorf("setting %d = %d: the cluster refuses it: %v; the configuration: %v", id, value, refused, k.problems)
 			}

@@ -57,6 +57,7 @@ func Keys() []Key {
 		{"http.body_timeout", "how long the body of a request may take to come", func(c *Config) any { return &c.HTTP.BodyTimeout }},
 		{"http.write_timeout", "how long a client may take to read what it is sent", func(c *Config) any { return &c.HTTP.WriteTimeout }},
 		{"http.idle_timeout", "how long a connection of a client stays open without a request", func(c *Config) any { return &c.HTTP.IdleTimeout }},
+		{"http.drain_delay", "how long a node that was told to stop serves on, not ready, before it shuts down", func(c *Config) any { return &c.HTTP.DrainDelay }},
 		{"acl.enabled", "ask clients for tokens; the same on all nodes", func(c *Config) any { return &c.ACL.Enabled }},
 		{"acl.anonymous", "policy of clients without a token; empty: they may do nothing", func(c *Config) any { return &c.ACL.Anonymous }},
 		{"acl.open_metrics", "show /metrics to everybody", func(c *Config) any { return &c.ACL.OpenMetrics }},

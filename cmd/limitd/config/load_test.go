@@ -138,6 +138,19 @@ func TestANodeThatFoundsNothingMustFindACluster(t *testing.T) {
 	}
 }
 
+// TestANodeWithoutAVoteMustFindACluster refuses one that nobody would ever hear of.
+func TestANodeWithoutAVoteMustFindACluster(t *testing.T) {
+	c := Dev()
+	c.Cluster.Role = "nonvoter"
+	if problems := Validate(c); len(problems) != 1 || problems[0].Key != "cluster.role" {
+		t.Errorf("%v", problems)
+	}
+	c.Cluster.BootstrapExpect, c.Cluster.RetryJoin = 0, []string{"10.0.0.1:7482"}
+	if problems := Validate(c); len(problems) != 0 {
+		t.Errorf("%v", problems)
+	}
+}
+
 func TestOpenToTheNetwork(t *testing.T) {
 	base := Default("n")
 	base.DataDir = "/d"

@@ -79,6 +79,7 @@ func (k *checker) http(h HTTP) {
 	k.lasting("http.body_timeout", h.BodyTimeout, time.Second, time.Hour)
 	k.lasting("http.write_timeout", h.WriteTimeout, time.Second, time.Hour)
 	k.lasting("http.idle_timeout", h.IdleTimeout, time.Second, 24*time.Hour)
+	k.lasting("http.drain_delay", h.DrainDelay, 0, 5*time.Minute)
 }
 
 // acl checks what is said of callers. Whether the policy exists is for the cluster
@@ -135,6 +136,10 @@ func (k *checker) cluster(c Cluster) {
 	if c.BootstrapExpect == 0 && len(c.RetryJoin) == 0 {
 		k.fail("cluster.bootstrap_expect", "A node that would wait for ever",
 			"A node that expects no voters founds no cluster, and without retry_join it finds none. Add the gossip addresses of the cluster's nodes to retry_join.")
+	}
+	if c.BootstrapExpect == 1 && len(c.RetryJoin) == 0 && c.Role == "nonvoter" {
+		k.fail("cluster.role", "A node that would wait for ever",
+			"A node without a vote founds no cluster, and without retry_join it finds none. Add the gossip addresses of the cluster's nodes to retry_join and set bootstrap_expect = 0; or make it a voter.")
 	}
 	for _, address := range c.RetryJoin {
 		if _, _, err := splitAddress(address); err != nil {

@@ -18,7 +18,7 @@ var (
 	errNumber   = errors.New("write a whole number, such as 5")
 	errBool     = errors.New("write true or false")
 	errText     = errors.New("write a text in quotes")
-	errList     = errors.New("write a list of texts, such as [\"10.0.0.1:7482\", \"10.0.0.2:7482\"]")
+	errList     = errors.New("write a list of texts, such as [\"one\", \"two\"]")
 	errMap      = errors.New("write texts by name, such as { team = \"data\" }")
 )
 

@@ -92,7 +92,8 @@ func (d *Daemon) startWarnings() {
 			d.log.Warn("the cluster has tokens, and this node asks nobody for one: it is a way around the others; set acl { enabled = true }")
 		case d.cfg.ACL.Enabled && !tokens:
 			d.log.Warn("nobody has a token yet, so that nobody may do anything; make the first one: limitd acl bootstrap")
-		case d.cfg.ACL.Anonymous != "" && !policy:
+		}
+		if d.cfg.ACL.Anonymous != "" && !policy {
 			d.log.Warn("the policy of callers without a token does not exist: they may do nothing", "anonymous", d.cfg.ACL.Anonymous)
 		}
 	})
@@ -104,7 +105,7 @@ func (d *Daemon) openAudit(context.Context) (err error) {
 	}
 	d.auditLog, err = audit.Open(d.cfg.Audit.Path, d.log.Named("audit"))
 	if err != nil {
-		return fmt.Errorf("%w; its folder must exist, and the node must be allowed to write there", err)
+		return fmt.Errorf("%w: %w; its folder must exist, and the node must be allowed to write there", ErrFiles, err)
 	}
 	return nil
 }

@@ -97,8 +97,9 @@ func (o *operations) Status(ctx context.Context) (wire.Cluster, error) {
 	defer cancel()
 	var c wire.Cluster
 	o.replica.View(func(s *limit.State) {
-		c.Term, c.Time, c.Rules = s.Term(), fmt.Sprint(s.Time()), s.Rules()
+		c.Time, c.Rules = fmt.Sprint(s.Time()), s.Rules()
 	})
+	c.Term = o.replica.Status().Term // raft's: that of the state is a backup's, or 0, before a record
 	c.ClusterID = wire.UUID(o.replica.ClusterID())
 	nodes := o.replica.Nodes()
 	c.Nodes = make([]wire.Node, len(nodes))
@@ -157,11 +158,11 @@ func (o *operations) Digests(ctx context.Context, index uint64) (map[string]stri
 	}
 	asked.Wait()
 	digests, missing := map[string]string{}, []string{}
-	for i, n := range nodes {
+	for i, label := range cluster.Labels(nodes) {
 		if sums[i] == "" {
-			missing = append(missing, n.Name)
+			missing = append(missing, label)
 		} else {
-			digests[n.Name] = sums[i]
+			digests[label] = sums[i]
 		}
 	}
 	return digests, missing, nil

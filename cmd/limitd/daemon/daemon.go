@@ -50,6 +50,10 @@ type Deps struct {
 	Machine Machine
 }
 
+// ErrFiles says that a node did not start because of a file that its configuration
+// names: a certificate, a key, or the audit log.
+var ErrFiles = errors.New("a file that the configuration names cannot be used")
+
 // Daemon is a running node.
 type Daemon struct {
 	cfg  config.Config
@@ -80,6 +84,7 @@ type Daemon struct {
 
 	opsTask sync.WaitGroup // the server of ops, which outlives the tasks
 
+	retired atomic.Bool // Retire was called
 	closing atomic.Bool
 	done    chan struct{} // closed when the node has stopped
 	closed  error         // set before done is closed
@@ -105,6 +110,34 @@ func Start(ctx context.Context, cfg config.Config, deps Deps) (*Daemon, error) {
 	d.log.Info("started", "name", cfg.Name, "id", d.stores.ID, "http", d.URL(),
 		"peer", d.sockets.peerAt, "gossip", d.gossip.Address(), "version", deps.Version)
 	return d, nil
+}
+
+// Retire makes the node not ready, for good, and returns after http.drain_delay, or when
+// ctx is over. The node serves as before until Close: who chooses nodes by /readyz
+// has gone by then.
+func (d *Daemon) Retire(ctx context.Context) {
+	d.retired.Store(true)
+	delay := d.cfg.HTTP.DrainDelay
+	if delay <= 0 {
+		return
+	}
+	d.log.Info("not ready from now on, and serving until the delay ends; another signal ends it", "drain_delay", delay.String())
+	over := time.NewTimer(delay)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-ctx.Done():
+	}
+}
+
+// ready returns why callers should go elsewhere. What the front ends themselves say
+// of a node that drains is left to them.
+func (d *Daemon) ready() []string {
+	reasons := d.replica.Ready()
+	if d.retired.Load() && !d.gate.Draining() {
+		reasons = append(reasons, "the node is shutting down")
+	}
+	return reasons
 }
 
 // Close stops the node: it lets open calls end until ctx is over, hands over

@@ -19,7 +19,7 @@ func (d *Daemon) startHTTP(context.Context) (err error) {
 		Backend:   backend{d.node},
 		Cluster:   &operations{name: d.cfg.Name, replica: d.replica, node: d.node},
 		Snapshots: snapshots{d.node, d.replica},
-		Ready:     d.replica.Ready,
+		Ready:     d.ready,
 		Classify:  classify,
 		Registry:  d.deps.Registry,
 		Gate:      &d.gate,
@@ -79,7 +79,7 @@ func (d *Daemon) startPrefect() (err error) {
 	d.prefect, err = prefect.New(prefect.Config{
 		Node:          d.cfg.Name,
 		Backend:       prefectBackend{d.node, d.replica},
-		Ready:         d.replica.Ready,
+		Ready:         d.ready,
 		Classify:      classify,
 		Guard:         d.guard(),
 		Audit:         d.auditLog,

@@ -32,7 +32,8 @@ func (d *Daemon) startOrder() []step {
 	}
 }
 
-// stopOrder is what stops when. Steps of parts that never started do nothing.
+// stopOrder is what stops when, after Retire has given load balancers the time to
+// notice. Steps of parts that never started do nothing.
 func (d *Daemon) stopOrder() []step {
 	return []step{
 		{"drain http", "first: while everything below still answers, what is under way ends well and open waits go on elsewhere", d.drainHTTP},

@@ -82,7 +82,7 @@ func (d *Daemon) startReplica(context.Context) error {
 	}
 	d.replica = r
 	d.clusterID.set(r.ClusterID)
-	return register(d.deps.Registry, meter, newReplicaMetrics(r, d.deps.Version), newLimitSeries(r, d.cfg.Ops.LimitSeries))
+	return register(d.deps.Registry, meter, newReplicaMetrics(announced{r, d}, d.deps.Version), newLimitSeries(r, d.cfg.Ops.LimitSeries))
 }
 
 func (d *Daemon) startForward(context.Context) (err error) {

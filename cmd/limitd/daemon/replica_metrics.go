@@ -25,6 +25,19 @@ type reading struct {
 	cluster.Gauges
 }
 
+// announced is a replica, and whether its node says that it is ready.
+type announced struct {
+	*cluster.Replica
+	node *Daemon
+}
+
+// Gauges returns the numbers of now.
+func (a announced) Gauges() cluster.Gauges {
+	g := a.Replica.Gauges()
+	g.Ready = g.Ready && !a.node.retired.Load()
+	return g
+}
+
 type replicaMetric struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
@@ -79,6 +92,7 @@ func (m *replicaMetrics) addGauges() {
 	add("cluster_voters", "Members with a vote.", func(g cluster.Gauges) float64 { return float64(g.Voters) })
 	add("cluster_nonvoters", "Members without a vote.", func(g cluster.Gauges) float64 { return float64(g.NonVoters) })
 	add("cluster_alive", "Members that this node believes alive, itself among them.", func(g cluster.Gauges) float64 { return float64(g.Alive) })
+	add("cluster_alive_voters", "Members with a vote that this node believes alive.", func(g cluster.Gauges) float64 { return float64(g.AliveVoters) })
 	add("cluster_leader_contact_seconds", "Time since the leader was heard of; 0 on the leader, -1 where none ever was.", func(g cluster.Gauges) float64 {
 		if g.Contact < 0 {
 			return -1

@@ -3,7 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"reflect"
+	"strings"
 	"time"
 
 	"github.com/limitd/limitd/cmd/limitd/config"
@@ -89,12 +89,12 @@ func (d *Daemon) compareSettings(ctx context.Context) error {
 	if _, err := d.node.Read(ctx, false, func(s *limit.State) { now = s.Settings() }); err != nil {
 		return err
 	}
-	want := d.cfg.Limits.Settings()
-	have, wanted := reflect.ValueOf(now), reflect.ValueOf(want)
-	for i := range have.NumField() {
-		if !have.Field(i).Equal(wanted.Field(i)) {
+	theirs := config.Config{Limits: config.LimitsOf(now)}
+	for _, k := range config.Keys() {
+		name, seeds := strings.CutPrefix(k.Name, "limits.")
+		if have, want := k.Get(theirs), k.Get(d.cfg); seeds && have != want {
 			d.log.Warn("a setting of the cluster differs from this node's configuration; change it by PATCH /v1/cluster/settings",
-				"setting", have.Type().Field(i).Name, "cluster", have.Field(i).Int(), "configured", wanted.Field(i).Int())
+				"setting", name, "cluster", have, "configured", want)
 		}
 	}
 	return nil

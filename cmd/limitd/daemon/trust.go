@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,7 +40,28 @@ type trust struct {
 }
 
 // openTrust reads the certificates and keys that the configuration names.
-func (d *Daemon) openTrust(context.Context) (err error) {
+func (d *Daemon) openTrust(context.Context) error {
+	if err := d.readTrust(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFiles, err)
+	}
+	for _, key := range []string{d.cfg.TLS.KeyFile, d.trust.keyFile} {
+		if openToAll(key) {
+			d.log.Warn("everybody on this machine can read a secret of the node: chmod 600", "file", key)
+		}
+	}
+	return nil
+}
+
+// openToAll tells whether others than the owner and the group can read a file.
+func openToAll(name string) bool {
+	if name == "" || runtime.GOOS == "windows" {
+		return false
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().Perm()&0o004 != 0
+}
+
+func (d *Daemon) readTrust() (err error) {
 	d.trust = &trust{keyFile: d.cfg.Gossip.KeyFile}
 	if c := d.cfg.TLS; c.Enabled() {
 		d.trust.certs, err = cert.Open(cert.Options{
