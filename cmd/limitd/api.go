@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -194,7 +195,21 @@ func (a *api) call(ctx context.Context, method, path string, in any) (json.RawMe
 	ctx, cancel := context.WithTimeout(ctx, a.timeout+graceTime)
 	defer cancel()
 	key, end := rand.Text(), time.Now().Add(a.timeout)
-	var failed error
+	for {
+		answer, alive, err := a.round(ctx, method, path, key, end, body)
+		if !alive || time.Until(end) < pauseTime || wait(ctx, pauseTime) != nil {
+			return answer, err
+		}
+	}
+}
+
+// pauseTime is how long the command line waits before it asks all nodes again.
+const pauseTime = 200 * time.Millisecond
+
+// round asks each node once, until one gives an answer that another would only
+// repeat. alive says that there was none, but that a node runs and has no leader,
+// which may be about to be elected.
+func (a *api) round(ctx context.Context, method, path, key string, end time.Time, body []byte) (answer json.RawMessage, alive bool, failed error) {
 	for i, base := range a.bases {
 		left := time.Until(end)
 		if failed != nil && left < time.Millisecond {
@@ -210,11 +225,14 @@ func (a *api) call(ctx context.Context, method, path string, in any) (json.RawMe
 		stop()
 		if err == nil || !anotherNode(err) {
 			a.bases = slices.Concat(a.bases[i:], a.bases[:i]) // who answers is asked first from now on
-			return answer, failureOf(err, base)
+			return answer, false, failureOf(err, base)
+		}
+		if p := (*wire.Problem)(nil); errors.As(err, &p) && exitCode(p.Code) == exitNoLeader {
+			alive = true
 		}
 		failed = errors.Join(failed, failureOf(err, base))
 	}
-	return nil, failed
+	return nil, alive, failed
 }
 
 // fresh adds to the path of a read how fresh the answer has to be.
@@ -305,6 +323,13 @@ func failureOf(err error, base string) error {
 
 const hintNoNode = "Is a node running there? 'limitd agent -dev' starts one; --address or LIMITD_ADDR names others."
 
+// hintsHere are hints that take the place of a node's, which speaks to programs.
+var hintsHere = map[wire.Code]string{
+	wire.CodeNoLeader:     "'limitd members' shows which nodes are alive. Where most are lost for good: docs/operations.md, Lost quorum.",
+	wire.CodeNodeNotFound: "'limitd members' lists the nodes.",
+	wire.CodeLimitExists:  "'limitd limit update' changes it; 'limitd limit enable' puts one in force that is inactive.",
+}
+
 // problemFailure turns a problem into what people read.
 func problemFailure(p *wire.Problem) *failure {
 	f := failf(exitCode(p.Code), "%s", p.Detail)
@@ -314,7 +339,7 @@ func problemFailure(p *wire.Problem) *failure {
 			f.text += fmt.Sprintf("\n  %s: %s", e.Field, e.Detail)
 		}
 	}
-	if f.hint = p.Hint; len(p.Similar) > 0 && len(p.Errors) <= 1 {
+	if f.hint = cmp.Or(hintsHere[p.Code], p.Hint); len(p.Similar) > 0 && len(p.Errors) <= 1 {
 		f.suggest(p)
 	}
 	if p.Effect == wire.EffectUnknown {

@@ -55,3 +55,32 @@ func TestAllNodesHang(t *testing.T) {
 		}
 	})
 }
+
+// Where a node runs, and has no leader, it is asked again as long as there is time.
+func TestALeaderIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		electing := func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host != "n1" {
+				return nil, io.ErrUnexpectedEOF
+			}
+			if time.Since(begun) > 2*time.Second {
+				return nodesOf{"n1": "yes"}.RoundTrip(r)
+			}
+			body := `{"code": "no_leader", "detail": "there is no leader"}`
+			return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		}
+		a := &api{bases: []string{"http://n1", "http://n2"}, timeout: 3 * time.Second, client: &http.Client{Transport: roundTripper(electing)}}
+		if answer, err := a.call(t.Context(), http.MethodGet, "/v1/cluster", nil); err != nil || string(answer) != "yes" {
+			t.Errorf("%q, %v", answer, err)
+		}
+		begun = time.Now().Add(time.Hour)
+		if _, err := a.call(t.Context(), http.MethodGet, "/v1/cluster", nil); err == nil || report(io.Discard, err) != exitNoLeader {
+			t.Errorf("no leader at all: %v", err)
+		}
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -75,7 +75,10 @@ func (c *call) transfer() error {
 		for r.Field() {
 			switch string(r.Key()) {
 			case "to":
-				to = r.Text()
+				before := r.Faults()
+				if to = r.Text(); to == "" && r.Faults() == before {
+					r.Fault("must name a node; leave it out, and the leader chooses")
+				}
 			default:
 				r.Unknown("to")
 			}

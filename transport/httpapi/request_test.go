@@ -84,6 +84,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		{"/v1/batch", `{"operations":[{"release":{"token":1}},{"acquire":{"limits":[{"name":""}]}}]}`, "operations[1].acquire.limits[0].name"},
 		{"/v1/batch", `{"operations":[{"release":{"token":1},"cancel":{"id":"a"}}]}`, "operations[0]"},
 		{"/v1/cluster/transfer", `{"to":1}`, "to"},
+		{"/v1/cluster/transfer", `{"to":""}`, "to"},
 		{"/v1/limits", `{"slots":1}`, "name"},
 		{"/v1/limits", `{"name":"x","slots":-1}`, "slots"},
 		{"/v1/limits", `{"name":"x","slots":5000,"numbered":true}`, "slots"},
