@@ -137,8 +137,9 @@ func (a *acquiring) ask(ctx context.Context) (*wire.Grant, error) {
 	c := a.c
 	x := c.short("acquire", a.body(a.r.OnWait == nil))
 	x.waits = a.wait > 0
-	// A node may add up to 2 s to a wait, so as to tell its end.
-	x.silence = min(c.cfg.Hold, a.wait+2*time.Second) + c.cfg.Timeout + grace
+	if x.waits { // a node may add up to 2 s to a wait, so as to tell its end
+		x.silence += min(c.cfg.Hold, a.wait+2*time.Second)
+	}
 	t := c.try()
 	a.first = t.sent
 	for {

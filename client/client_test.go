@@ -471,6 +471,32 @@ func TestACallThatIsEnded(t *testing.T) {
 	})
 }
 
+// A node that hangs holds up who does not wait for Timeout and half a second, no more.
+func TestATryIsNotHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeCluster()
+		f.slots["db"] = 1
+		hung := ""
+		f.setFault(func(node, _ string) (error, error) {
+			if hung == "" {
+				hung = node
+			}
+			if node == hung {
+				return errSilent, nil
+			}
+			return nil, nil
+		})
+		c := f.client(t, func(cfg *Config) { cfg.Addresses = []string{"n1:1", "n2:1"} })
+		begun := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := c.Acquire(ctx, db()); err != nil || time.Since(begun) != 2*time.Second {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+		_ = c.Close()
+	})
+}
+
 func TestCloseEndsACall(t *testing.T) {
 	withCluster(t, func(t *testing.T, _ *fakeCluster, c *Client) {
 		mustAcquire(t, c, db())
