@@ -17,9 +17,9 @@ import (
 // errors.Is tells the failures apart, errors.As an *Error tells all about them:
 // ErrDenied (no room, and Wait is 0), ErrTimeout (Wait is over), ErrLimitNotFound,
 // ErrNeverFits, ErrNoDecay, ErrLimitDeleted, ErrCancelled, ErrLeaseEnded and
-// ErrIDReused (of Request.ID), ErrInvalid, ErrTooMany, ErrClosed; and
-// ErrUnreachable or the last code of a node, together with ctx's cause, where
-// ctx ended. A grant of RateLimits alone is a lease that needs no release.
+// ErrIDReused (of Request.ID), ErrInvalid, ErrTooMany, ErrClosed; and, together
+// with ctx's cause, where ctx ended: what the last try met that had an end
+// (ErrUnreachable, or a node's code), ErrInterrupted where it was the first. A grant of RateLimits alone is a lease that needs no release.
 func (c *Client) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	ctx, over, err := c.calling(ctx)
 	if err != nil {

@@ -53,7 +53,8 @@ type Config struct {
 	Timeout time.Duration
 	// GiveUp is how long no node may give an answer, or none but that there is no
 	// leader, before a call fails with what its last try met: ErrUnreachable, or
-	// ErrNoLeader. Default 0: only the end of its ctx fails it.
+	// ErrNoLeader. A try that is under way is not broken off: one that waits takes Hold
+	// and Timeout. Default 0: only the end of its ctx fails it.
 	GiveUp time.Duration
 	// Remember is the cluster's setting remember, for which it knows an id.
 	// Default 60 s. Acquire gives an id up 10 s before.

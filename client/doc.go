@@ -111,6 +111,8 @@
 //	}
 //
 // No majority of the nodes, no grants: a call then goes on until ctx ends, or for
-// Config.GiveUp, and fails with ErrUnreachable or what the nodes said last.
+// Config.GiveUp, and fails with ErrUnreachable or what the nodes said last, or with
+// ErrInterrupted where ctx ended before any try did: a node goes on for Config.Hold
+// and Config.Timeout with an acquire that waits.
 // Config.Logger tells meanwhile which nodes fail, and why.
 package client
