@@ -14,8 +14,9 @@ func leaseBugs() []Bug {
 					File: "fsm/limit/lease.go",
 					Old:  "\ts.endRequest(x.id, how, nil)\n",
 					New: `	if planted.On("double-release") || planted.On("ended-id-granted") {
-		t := x.terms.unpack()
-		s.endRequest(x.id, how, s.showGrant(x, &t))
+		t, granted := x.terms.unpack(), *x
+		granted.terms = nil // as it was granted: its slots are given back by now
+		s.endRequest(x.id, how, s.showGrant(&granted, &t))
 		return
 	}
 	s.endRequest(x.id, how, nil)
