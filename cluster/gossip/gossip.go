@@ -49,6 +49,7 @@ type Gossip struct {
 	known   map[string]*sighting // by id, those that went too
 	changed chan struct{}        // closed at the next change
 
+	spoke  chan struct{} // has room for one: this node's tags have changed
 	stop   chan struct{}
 	once   sync.Once
 	tasks  sync.WaitGroup
@@ -63,15 +64,19 @@ type sighting struct {
 
 // Start listens and looks for the others. Until SetTags is called the others
 // see a node that has not spoken, and take no notice of it.
-func Start(c Config) (*Gossip, error) {
+func Start(c Config) (*Gossip, error) { return startAs(c, func(*memberlist.Config) {}) }
+
+// startAs starts with settings of memberlist that differ.
+func startAs(c Config, differ func(*memberlist.Config)) (*Gossip, error) {
 	g := &Gossip{
 		cfg: c, log: c.Logger.Named("gossip"), known: make(map[string]*sighting),
-		changed: make(chan struct{}), stop: make(chan struct{}),
+		changed: make(chan struct{}), spoke: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	mc, err := g.memberlistConfig()
 	if err != nil {
 		return nil, err
 	}
+	differ(mc)
 	if g.tags, err = (Tags{ID: c.ID}).encode(); err != nil {
 		return nil, err
 	}
@@ -173,7 +178,9 @@ const updateTimeout = 200 * time.Millisecond
 const tellings = 10
 
 // SetTags changes what the others hear of this node. It returns ErrTooLong
-// where name and addresses do not fit.
+// where name and addresses do not fit. Each of the others that are alive is told
+// by a call too: a rumour is sent a few times only, and can pass one by for as
+// long as half a minute.
 func (g *Gossip) SetTags(t Tags) error {
 	b, err := t.encode()
 	if err != nil {
@@ -188,6 +195,10 @@ func (g *Gossip) SetTags(t Tags) error {
 			g.log.Debug("a change of tags is on its way still", "err", err)
 		}
 		if g.told() {
+			select {
+			case g.spoke <- struct{}{}:
+			default: // it is to be told still
+			}
 			return nil
 		}
 	}

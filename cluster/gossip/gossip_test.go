@@ -58,7 +58,12 @@ func FuzzDecodeTags(f *testing.F) {
 // start starts a node that gossips on the loopback.
 func start(t *testing.T, id string, join ...string) *Gossip {
 	t.Helper()
-	g, err := Start(Config{ID: id, Bind: "127.0.0.1:0", Join: join, Logger: hclog.NewNullLogger()})
+	return startDiffering(t, func(*memberlist.Config) {}, id, join...)
+}
+
+func startDiffering(t *testing.T, differ func(*memberlist.Config), id string, join ...string) *Gossip {
+	t.Helper()
+	g, err := startAs(Config{ID: id, Bind: "127.0.0.1:0", Join: join, Logger: hclog.NewNullLogger()}, differ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,6 +164,26 @@ func TestTagsAreToldUntilTheyAreTaken(t *testing.T) {
 		t.Errorf("%+v after %d tellings", got, lost)
 	}
 }
+
+// Rumours can pass a node by, and the exchange of all that is known is rare.
+func TestTagsAreToldWithoutRumours(t *testing.T) {
+	silent := func(mc *memberlist.Config) { mc.GossipInterval, mc.ProbeInterval, mc.PushPullInterval = time.Hour, time.Hour, time.Hour }
+	a := startDiffering(t, silent, "a")
+	b := startDiffering(t, silent, "b", a.Address())
+	c := startDiffering(t, silent, "c", a.Address())
+	heard := func(a, b, c string) func(map[string]Member) bool {
+		return func(by map[string]Member) bool { return by["a"].Name == a && by["b"].Name == b && by["c"].Name == c }
+	}
+	say(t, a, Tags{Name: "n1", Session: "1"})
+	say(t, b, Tags{Name: "n2", Session: "1"})
+	until(t, a, "b", func(by map[string]Member) bool { return by["b"].Name == "n2" })
+	say(t, c, Tags{Name: "n3", Session: "1"})
+	until(t, c, "the two others", heard("n1", "n2", "n3"))
+	say(t, c, Tags{Name: "n4", Session: "1"})
+	until(t, a, "a changed name", heard("n1", "n2", "n4"))
+	until(t, b, "a changed name", heard("n1", "n2", "n4"))
+}
+
 
 // TestANodeIsFoundThoughItStartedLater than the one that looks for it.
 func TestANodeIsFoundThoughItStartedLater(t *testing.T) {

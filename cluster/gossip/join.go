@@ -19,18 +19,21 @@ var errAlone = errors.New("gossip: no other node was found")
 
 // joinLoop looks for the others until some are found, and then goes on looking
 // for those that are missing: two halves of a network that was cut find each
-// other only so.
+// other only so. It calls all of them once this node's tags have changed.
 func (g *Gossip) joinLoop() {
 	delay := joinFirst
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		var present []string
 		select {
 		case <-timer.C:
+		case <-g.spoke:
+			present = g.present()
 		case <-g.stop:
 			return
 		}
-		err := g.join()
+		err := g.join(present)
 		next := joinCheck
 		if err != nil {
 			next = delay
@@ -41,11 +44,12 @@ func (g *Gossip) joinLoop() {
 	}
 }
 
-// join calls the addresses at which nobody is known to be alive.
-func (g *Gossip) join() error {
+// join calls the addresses of the given nodes, and those at which nobody is known
+// to be alive.
+func (g *Gossip) join(present []string) error {
 	missing, _ := g.missing()
 	var errs []error
-	for _, address := range missing {
+	for _, address := range append(present, missing...) {
 		select {
 		case <-g.stop:
 			return nil
@@ -81,4 +85,17 @@ func (g *Gossip) missing() (where []string, others int) {
 		}
 	}
 	return slices.Sorted(maps.Keys(wanted)), others
+}
+
+// present returns where the others gossip that are alive.
+func (g *Gossip) present() (where []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id, s := range g.known {
+		if id != g.cfg.ID && s.member.Alive {
+			where = append(where, s.address)
+		}
+	}
+	slices.Sort(where)
+	return where
 }
