@@ -66,6 +66,10 @@ func (s *stage) collide(ctx context.Context, five, three *grower, second []*node
 			return err
 		}
 	}
+	reason, err := outsiders(ctx, five.first, len(second))
+	if err != nil {
+		return err
+	}
 	_ = wait(ctx, 3*time.Second)
 	if err := five.members(ctx, 5); err != nil {
 		return err
@@ -83,15 +87,25 @@ func (s *stage) collide(ctx context.Context, five, three *grower, second []*node
 	if a.ClusterID == b.ClusterID {
 		return fmt.Errorf("both are cluster %s", a.ClusterID)
 	}
-	var seen wire.Autopilot
-	if _, err := five.first.Must(ctx, http.MethodGet, "/v1/cluster/autopilot", nil, &seen); err != nil {
-		return err
-	}
-	if len(seen.Outside) != 3 {
-		return fmt.Errorf("the first cluster has not heard of the second: %+v", seen.Outside)
-	}
-	fmt.Printf("   two clusters that hear of each other stay two: %s\n", seen.Outside[0].Reason)
+	fmt.Printf("   two clusters that hear of each other stay two: %s\n", reason)
 	return nil
+}
+
+// outsiders waits until a cluster has heard of as many nodes that are no members,
+// and returns why the first is none.
+func outsiders(ctx context.Context, n *nodes.Node, count int) (reason string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, joinTime)
+	defer cancel()
+	for {
+		var seen wire.Autopilot
+		_, err := n.Must(ctx, http.MethodGet, "/v1/cluster/autopilot", nil, &seen)
+		if err == nil && len(seen.Outside) == count {
+			return seen.Outside[0].Reason, nil
+		}
+		if !wait(ctx, 50*time.Millisecond) {
+			return "", fmt.Errorf("the cluster of %s has not heard of %d others: %+v (%v)", n.Name, count, seen.Outside, err)
+		}
+	}
 }
 
 // founders starts nodes that expect some voters, and know each other.

@@ -202,10 +202,13 @@ func TestStreamsAskForTokens(t *testing.T) {
 		{"prefect", "", "anybody:acquire", true},
 		{"prefect", "", "acquire", true},
 		{"prefect", "", "anybody:read", false},
-		{"prefect", "", "", false},
+		{"prefect", "", "nobody's", false},
+		{"prefect", "", "", true}, // nothing is kept of what it sends
+		{"prefect", basic("nobody's"), "", false},
 		{"prefect", basic("acquire"), "", true},
 		{"", basic("acquire"), "", true},
-		{"", "", "", false},
+		{"", basic("nobody's"), "", false},
+		{"", "", "", true},
 	} {
 		conn := dial(x.protocol, x.header)
 		var err error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -61,14 +60,11 @@ func (c *call) eventStream() error {
 	if !c.isSocket() {
 		return &failure{kind: noRoute}
 	}
-	stop := make(chan struct{})
-	pass, open := c.api.sockets.Enter(func() { close(stop) })
-	if !open {
-		return c.shuttingDown()
-	}
-	defer pass.Leave()
-	c.api.streams.Add(1)
-	defer c.api.streams.Done()
+	return c.socket(c.takeStream)
+}
+
+// takeStream counts what a client sends.
+func (c *call) takeStream(stop <-chan struct{}) error {
 	conn, err := websocket.Accept(c.w, c.r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}})
 	if err != nil {
 		c.status = http.StatusBadRequest // Accept has answered
@@ -82,28 +78,16 @@ func (c *call) eventStream() error {
 	return nil
 }
 
-// isSocket tells whether the client asks for a WebSocket.
-func (c *call) isSocket() bool { return strings.EqualFold(c.r.Header.Get("Upgrade"), "websocket") }
-
 // receive counts the events of a stream until one side ends it.
 func (c *call) receive(conn *websocket.Conn, stop <-chan struct{}) {
-	over, closed := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(closed)
-		select {
-		case <-stop:
-			_ = conn.Close(websocket.StatusGoingAway, "the node is shutting down")
-		case <-over:
-		}
-	}()
+	over := endOn(stop, conn)
 	ctx := context.WithoutCancel(c.r.Context())
 	if why := c.introduced(ctx, conn); why != "" {
 		_ = conn.Close(websocket.StatusPolicyViolation, why)
 	} else {
 		c.count(ctx, conn)
 	}
-	close(over)
-	<-closed
+	over()
 	_ = conn.CloseNow() // the stream is over in any case
 }
 
@@ -131,8 +115,9 @@ func (c *call) introduced(ctx context.Context, conn *websocket.Conn) (why string
 // hear hears who the client is, and returns why it is not let in. Newer clients tell
 // it in the stream; all that can show it in the request do, so that it is welcome then.
 func (c *call) hear(ctx context.Context, conn *websocket.Conn, welcome bool) (why string) {
+	inRequest := credentials(c.r)
 	if conn.Subprotocol() != subprotocol {
-		if !welcome {
+		if !welcome && !c.needsNoToken(inRequest) {
 			return "Unauthorized"
 		}
 		return ""
@@ -141,11 +126,16 @@ func (c *call) hear(ctx context.Context, conn *websocket.Conn, welcome bool) (wh
 	if wsjson.Read(ctx, conn, &hello) != nil || hello.Type != "auth" {
 		return "Expected 'auth' message"
 	}
-	if !welcome && !c.greeted(ctx, hello.token()) {
+	if !welcome && !c.greeted(ctx, hello.token()) && !c.needsNoToken(inRequest+hello.token()) {
 		return "Unauthorized"
 	}
 	return ""
 }
+
+// needsNoToken tells whether a client may send events that has shown nothing: newer
+// ones that were given PREFECT_API_KEY show it everywhere but here. Where there is no
+// upstream server nothing is kept of what they send.
+func (c *call) needsNoToken(shown string) bool { return shown == "" && c.api.cfg.Upstream == nil }
 
 // introduction is the first message of newer clients.
 type introduction struct {

@@ -36,14 +36,11 @@ func (c *call) relay() error {
 	if climbs(c.r.URL) {
 		return &failure{kind: noRoute}
 	}
-	stop := make(chan struct{})
-	pass, open := c.api.sockets.Enter(func() { close(stop) })
-	if !open {
-		return c.shuttingDown()
-	}
-	defer pass.Leave()
-	c.api.streams.Add(1)
-	defer c.api.streams.Done()
+	return c.socket(c.passStream)
+}
+
+// passStream passes on what either side sends.
+func (c *call) passStream(stop <-chan struct{}) error {
 	c.upstream = true
 	c.w.Header().Set(wire.HeaderNode, c.api.cfg.Node)
 	ctx, x := context.WithoutCancel(c.r.Context()), &relay{call: c}
@@ -81,22 +78,13 @@ func (x *relay) accept() (ok bool) {
 
 // run serves the stream until one side, or the node, ends it.
 func (x *relay) run(ctx context.Context, welcome bool, stop <-chan struct{}) {
-	over, closed := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(closed)
-		select {
-		case <-stop:
-			_ = x.client.Close(websocket.StatusGoingAway, "the node is shutting down")
-		case <-over:
-		}
-	}()
+	over := endOn(stop, x.client)
 	if code, why := x.introduce(ctx, welcome); why != "" {
 		_ = x.client.Close(code, why)
 	} else {
 		x.passOn(ctx)
 	}
-	close(over)
-	<-closed
+	over()
 }
 
 // introduce hears who the client is, and makes sure of the server. It returns why
