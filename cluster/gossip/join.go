@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,7 @@ var errAlone = errors.New("gossip: no other node was found")
 // for those that are missing: two halves of a network that was cut find each
 // other only so. It calls all of them once this node's tags have changed.
 func (g *Gossip) joinLoop() {
-	delay := joinFirst
+	delay, said := joinFirst, ""
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -38,10 +39,22 @@ func (g *Gossip) joinLoop() {
 		if err != nil {
 			next = delay
 			delay = min(delay*2, joinMost)
-			g.log.Debug("nobody found yet", "err", err, "again_in", next)
+			if why := flat(err); next == joinMost && why != said {
+				g.log.Warn("no other node is found", "err", why)
+				said = why
+			}
 		}
 		timer.Reset(next)
 	}
+}
+
+// flat writes an error in one line, with what to do about keys that differ.
+func flat(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if strings.Contains(text, "encrypt") || strings.Contains(text, "decrypt") {
+		text += " (all nodes need the same gossip.key_file, or none)"
+	}
+	return text
 }
 
 // join calls the addresses of the given nodes, and those at which nobody is known

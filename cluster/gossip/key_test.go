@@ -82,23 +82,26 @@ func TestRingIsReadWhileItChanges(t *testing.T) {
 	}
 }
 
+// startKeyed starts a node with keys, which has spoken.
+func startKeyed(t *testing.T, id string, keys [][]byte, join ...string) *Gossip {
+	t.Helper()
+	g, err := Start(Config{ID: id, Bind: "127.0.0.1:0", Join: join, Keys: keys, Logger: hclog.NewNullLogger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.Close() })
+	say(t, g, Tags{ID: id, Name: id, Session: "1"})
+	return g
+}
+
 // TestKeysRotate has two nodes go from one key to another, and a stranger with
 // a key of its own look on.
 func TestKeysRotate(t *testing.T) {
 	first, second := NewKey(), NewKey()
-	keyed := func(id string, keys [][]byte, join ...string) *Gossip {
-		g, err := Start(Config{ID: id, Bind: "127.0.0.1:0", Join: join, Keys: keys, Logger: hclog.NewNullLogger()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = g.Close() })
-		say(t, g, Tags{ID: id, Name: id, Session: "1"})
-		return g
-	}
-	a := keyed("a", keysOf(t, first))
-	b := keyed("b", keysOf(t, first), a.Address())
-	stranger := keyed("stranger", keysOf(t, NewKey()), a.Address())
-	plain := keyed("plain", nil, a.Address())
+	a := startKeyed(t, "a", keysOf(t, first))
+	b := startKeyed(t, "b", keysOf(t, first), a.Address())
+	stranger := startKeyed(t, "stranger", keysOf(t, NewKey()), a.Address())
+	plain := startKeyed(t, "plain", nil, a.Address())
 	together := func(session string) {
 		t.Helper()
 		say(t, a, Tags{ID: "a", Name: "a", Session: session})
@@ -123,5 +126,20 @@ func TestKeysRotate(t *testing.T) {
 	}
 	if err := plain.SetKeys(keysOf(t, second)); !errors.Is(err, ErrPlain) {
 		t.Errorf("encryption begun on the way: %v", err)
+	}
+}
+
+// A node that is alone because of its key says so.
+func TestKeysThatDifferAreNamed(t *testing.T) {
+	a, b := NewKey(), NewKey()
+	for name, keys := range map[string][2][][]byte{
+		"none": {keysOf(t, a), nil}, "unlike the others": {nil, keysOf(t, a)}, "another": {keysOf(t, a), keysOf(t, b)},
+	} {
+		there := startKeyed(t, "a", keys[0])
+		here := startKeyed(t, "b", keys[1], there.Address())
+		err := here.join(nil)
+		if !errors.Is(err, errAlone) || !strings.HasSuffix(flat(err), "(all nodes need the same gossip.key_file, or none)") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
