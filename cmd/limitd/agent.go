@@ -199,15 +199,6 @@ func drained(signals <-chan os.Signal) <-chan os.Signal {
 	return signals
 }
 
-func newLogger(c config.Config, out io.Writer) hclog.Logger { return hclog.New(logOptions(c, out)) }
-
-func logOptions(c config.Config, out io.Writer) *hclog.LoggerOptions {
-	return &hclog.LoggerOptions{
-		Name: "limitd", Output: out,
-		Level: hclog.LevelFromString(c.Log.Level), JSONFormat: c.Log.Format == "json",
-	}
-}
-
 // readyTime is how long the banner waits for a node to elect itself.
 const readyTime = 5 * time.Second
 

@@ -72,15 +72,11 @@ func runPlan(ctx context.Context, plan []config.Config, common config.Config, w 
 	return serve(nodes, func(context.Context) {}, logger, signals)
 }
 
-// withoutDeadPeers leaves out what raft says many times a second while a node is
-// down: here somebody has stopped it, and wants to see what else happens.
+// withoutDeadPeers leaves out what raft says while a node is down: here somebody has
+// stopped it, and wants to see what else happens.
 func withoutDeadPeers(o *hclog.LoggerOptions) *hclog.LoggerOptions {
-	repeated := hclog.ExcludeFuncs{
-		hclog.ExcludeByPrefix("failed to heartbeat to").Exclude,
-		hclog.ExcludeByPrefix("failed to appendEntries to").Exclude,
-		hclog.ExcludeByPrefix("failed to contact").Exclude,
-	}
-	o.Exclude = repeated.Exclude
+	thin := o.Exclude
+	o.Exclude = func(l hclog.Level, message string, args ...any) bool { return ofDeadPeer(message) || thin(l, message, args...) }
 	return o
 }
 
