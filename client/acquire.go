@@ -149,6 +149,7 @@ func (a *acquiring) ask(ctx context.Context) (*wire.Grant, error) {
 		switch {
 		case err != nil:
 			e := asError(err)
+			e.inWordsOf(a.r)
 			a.astray = a.astray || e.retry && e.Effect != wire.EffectNone
 			if err := t.failed(ctx, e); err != nil {
 				return nil, err

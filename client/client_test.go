@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,7 +136,7 @@ func TestFailures(t *testing.T) {
 					return
 				}
 				var e *Error
-				if !errors.Is(err, code) || !errors.As(err, &e) || e.Hint != "none" || e.Status != code.Info().Status {
+				if !errors.Is(err, code) || !errors.As(err, &e) || e.Hint != cmp.Or(hints[code], "none") || e.Status != code.Info().Status {
 					t.Errorf("got %+v", err)
 				}
 			})
@@ -337,6 +338,8 @@ func TestReusedIDIsNotCancelled(t *testing.T) {
 
 func TestCloseEndsCallsAndLeases(t *testing.T) {
 	withCluster(t, func(t *testing.T, f *fakeCluster, c *Client) {
+		given := mustAcquire(t, c, db())
+		_ = given.Release(context.Background())
 		l := mustAcquire(t, c, db())
 		done := make(chan error)
 		go func() {
@@ -348,6 +351,9 @@ func TestCloseEndsCallsAndLeases(t *testing.T) {
 		synctest.Wait()
 		begun := time.Now()
 		_ = c.Close()
+		if err := given.Release(context.Background()); err != nil {
+			t.Errorf("a lease that was released before: %v", err)
+		}
 		if err := <-done; !errors.Is(err, ErrClosed) {
 			t.Errorf("the acquire got %v", err)
 		}
@@ -562,6 +568,7 @@ func TestErrorsTellEverything(t *testing.T) {
 func TestANodesErrorsAreToldOnce(t *testing.T) {
 	ttl, slots := wire.FieldError{Field: "ttl", Detail: "too long"}, wire.FieldError{Field: "slots", Detail: "too many"}
 	for want, p := range map[string]*wire.Problem{
+		"limitd: denied: no room (to stand in the queue, set Request.Wait)":                            {Code: ErrDenied, Detail: "no room", Hint: `ask with "wait"`},
 		"limitd: invalid_request: ttl: too long":                                                       {Code: ErrInvalid, Detail: "ttl: too long", Errors: []wire.FieldError{ttl}},
 		"limitd: invalid_request: 2 things are wrong with the request; ttl: too long; slots: too many": {Code: ErrInvalid, Detail: "ttl: too long (and 1 more, see errors)", Errors: []wire.FieldError{ttl, slots}},
 	} {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,6 +30,10 @@ const (
 	ErrUnauthorized  = wire.CodeUnauthenticated  // no token, or one that is not known
 	ErrNoLeader      = wire.CodeNoLeader         // no majority of the nodes works, and Config.GiveUp is over
 
+	// Those that may have had an effect, or may be tried again at once.
+	ErrOverloaded     = wire.CodeOverloaded     // the cluster, or the node, has too much to do; Error.RetryAfter tells when to come again
+	ErrOutcomeUnknown = wire.CodeOutcomeUnknown // whether the call did something is not known; Error.Effect says so, too
+
 	// Those of the calls about limits and leases.
 	ErrLimitExists   = wire.CodeLimitExists      // CreateLimit or a new name meets another limit
 	ErrRevision      = wire.CodeRevisionMismatch // the limit was changed meanwhile
@@ -53,10 +58,25 @@ const (
 	ErrNotLimitd wire.Code = "not_limitd"
 )
 
+// Code is what the constants above are. It is an error, for errors.Is.
+type Code = wire.Code
+
+// FieldError is what is wrong with one field: its Field, by its name in Request,
+// and the Detail.
+type FieldError = wire.FieldError
+
+// Effect tells whether a failed call may have done something.
+type Effect = wire.Effect
+
+const (
+	EffectNone    = wire.EffectNone    // nothing happened, and nothing will
+	EffectUnknown = wire.EffectUnknown // it may have happened, or still happen
+)
+
 // Error is how every failed call tells its reason. errors.Is compares its Code
 // and its Cause, never its text.
 type Error struct {
-	Code   wire.Code
+	Code   Code
 	Status int    // of HTTP; 0: there was no answer
 	Detail string // what is wrong, for people
 	Hint   string // how to mend it, for people; may be empty
@@ -64,12 +84,12 @@ type Error struct {
 	// nothing can be said.
 	RetryAfter time.Duration
 	// Effect tells whether the call may have done something.
-	Effect    wire.Effect
-	Fields    []wire.FieldError // all that is wrong with the request
-	Position  int64             // in the queue, from 1, of a denied acquire
-	BlockedBy []wire.Blocker    // the limits in a denied acquire's way
-	RequestID string            // by which the node's log calls the exchange
-	Cause     error             // a fault of the network, or why ctx ended; may be nil
+	Effect    Effect
+	Fields    []FieldError // all that is wrong with the request
+	Position  int64        // in the queue, from 1, of a denied acquire
+	BlockedBy []Blocker    // the limits in a denied acquire's way
+	RequestID string       // by which the node's log calls the exchange
+	Cause     error        // a fault of the network, or why ctx ended; may be nil
 
 	retry bool // the same request may be sent again
 }
@@ -106,7 +126,7 @@ func (e *Error) Unwrap() []error {
 // fromProblem makes an Error of the server's answer.
 func fromProblem(p *wire.Problem, status int) *Error {
 	e := &Error{
-		Code: p.Code, Status: status, Detail: p.Detail, Hint: p.Hint, Effect: p.Effect, Fields: p.Errors,
+		Code: p.Code, Status: status, Detail: p.Detail, Hint: cmp.Or(hints[p.Code], p.Hint), Effect: p.Effect, Fields: p.Errors,
 		Position: p.Position, BlockedBy: p.BlockedBy, RequestID: p.RequestID, RetryAfter: -1,
 	}
 	if n := len(p.Errors); n > 1 { // the node's tells the first of them

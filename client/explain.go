@@ -41,6 +41,7 @@ func (c *Client) Explain(ctx context.Context, r Request, options ...ReadOption) 
 	x.query, x.body = reading(options), encode(wire.ExplainRequest{Limits: r.entries()})
 	var out wire.Explanation
 	if err := c.do(ctx, x, &out); err != nil {
+		asError(err).inWordsOf(r)
 		return nil, err
 	}
 	e := &Explanation{WouldGrant: out.WouldGrant, EstimatedWait: known(out.EstimatedWait), Limits: make([]ExplainedLimit, len(out.Limits))}
@@ -51,7 +52,9 @@ func (c *Client) Explain(ctx context.Context, r Request, options ...ReadOption) 
 		e.Limits[i] = explained(&out.Limits[i])
 	}
 	if out.Problem != nil {
-		e.Refused = fromProblem(out.Problem, out.Problem.Status)
+		refused := fromProblem(out.Problem, out.Problem.Status)
+		refused.inWordsOf(r)
+		e.Refused = refused
 	}
 	return e, nil
 }

@@ -134,6 +134,7 @@ func TestWhatNoCallCouldUseIsRefused(t *testing.T) {
 	for want, cfg := range map[string]Config{
 		"no port from 1 to": {Addresses: []string{"127.0.0.1:99999"}},
 		`:0" has no port`:   {Addresses: []string{"http://n1:0"}},
+		"leave /v1 out":     {Addresses: []string{"http://n1:7480/v1/"}},
 		"more than":         {Addresses: []string{"http://me:secret@n1:7480"}},
 		"scheme, host":      {Addresses: []string{"http://n1:7480?x=1"}},
 		"GiveUp is -1s":     {GiveUp: -time.Second},

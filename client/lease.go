@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/limitd/limitd/transport/wire"
@@ -17,6 +18,8 @@ type Lease struct {
 	manual bool
 	ctx    leaseContext
 	cancel context.CancelCauseFunc
+
+	released atomic.Bool // the cluster has answered so
 
 	// Guarded by the keeper's mu:
 	state    leaseState
@@ -142,9 +145,10 @@ const releaseFor = 5 * time.Second
 // Release gives the slots back; Context ends first. It fails only where no node
 // answered before ctx ended, or within 5 s: then the release goes on in the
 // background for a while, and the TTL ends the lease at last. Releasing again
-// is harmless, and so is releasing a lease that has ended.
+// is harmless, and so is releasing a lease that has ended. After Close it fails with
+// ErrClosed, but where the lease was released before.
 func (l *Lease) Release(ctx context.Context) error {
-	if l.end(); l.ttl == 0 {
+	if l.end(); l.ttl == 0 || l.released.Load() {
 		return nil
 	}
 	ctx, over, err := l.c.calling(ctx)
@@ -158,6 +162,9 @@ func (l *Lease) Release(ctx context.Context) error {
 	err = l.c.persist(ctx, l.release(), &done)
 	if err != nil && ctx.Err() != nil {
 		l.c.later(l.release())
+	}
+	if err == nil {
+		l.released.Store(true)
 	}
 	return err
 }

@@ -47,7 +47,9 @@ func parseNodes(addresses []string, secure bool, first int) (*nodes, error) {
 		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return nil, invalid(fmt.Sprintf("the address %q has more than scheme, host, port and path", u.Redacted()), "a token goes into Config.Token or LIMITD_TOKEN")
 		}
-		u.Path = strings.TrimSuffix(u.Path, "/")
+		if u.Path = strings.TrimSuffix(u.Path, "/"); strings.HasSuffix(u.Path, "/v1") {
+			return nil, invalid(fmt.Sprintf("the address %q names the API's version", a), "leave /v1 out: the client adds it")
+		}
 		n.list = append(n.list, node{url: u})
 	}
 	n.current = first % len(n.list)

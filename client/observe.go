@@ -40,7 +40,10 @@ type Exchange struct {
 	// Operations is how many acquires, releases and cancels went together, by the
 	// route /v1/batch; else 1.
 	Operations int
-	Err        error // an *Error where it failed; nil also where the answer was "still waiting"
+	// Err is an *Error where it failed; nil also where the answer was "still waiting".
+	// Where the program's ctx ended it, errors.Is(Err, context.Canceled) or
+	// DeadlineExceeded holds: that is no fault of the node.
+	Err error
 }
 
 // Acquired is the end of one call of Acquire, or of what goes by it: RateLimit,

@@ -188,3 +188,19 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	}
 	goleak.VerifyNone(t, before)
 }
+
+// That the program ended a request is told apart from a node's fault.
+func TestEndedRequestsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeCluster()
+		f.setFault(stall("/v1/limits/db"))
+		var seen error
+		c := f.client(t, func(cfg *Config) { cfg.Observer = &Observer{Exchanged: func(x Exchange) { seen = x.Err }} })
+		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+		defer cancel()
+		if _, err := c.Limit(ctx, "db"); err == nil || !errors.Is(seen, context.DeadlineExceeded) {
+			t.Errorf("told %v", seen)
+		}
+		_ = c.Close()
+	})
+}

@@ -20,6 +20,14 @@ type Owner = wire.Owner
 // and the Ordinals of a numbered limit.
 type GrantedLimit = wire.GrantedLimit
 
+// Waiting is what Request.OnWait is told: the Position in the queue, from 1, what the
+// acquire is BlockedBy, and an EstimatedWait, nil where nothing can be said.
+type Waiting = wire.Waiting
+
+// Blocker is a limit in an acquire's way: its Name, its Slots and how many of them
+// are Occupied, and how many waiters come first there.
+type Blocker = wire.Blocker
+
 // Forever as Request.Wait means: until ctx ends.
 const Forever = time.Duration(math.MinInt64)
 
@@ -58,7 +66,7 @@ type Request struct {
 	// queue, and at least each Config.Hold while it does. Acquire goes on when it
 	// returns; the place in the queue does not outlive a call of OnWait of more than
 	// 15 s, and Acquire then fails with ErrCancelled.
-	OnWait func(wire.Waiting)
+	OnWait func(Waiting)
 	// Manual leaves renewing to the program, by Lease.Renew.
 	Manual bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,4 +227,27 @@ func TestHandlerServesOthers(t *testing.T) {
 	if err := l.Release(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// What is wrong with a request is told by the names of Go.
+func TestFaultsAreNamedAsInRequest(t *testing.T) {
+	inBubble(t, func(t *testing.T, kit *clienttest.Kit) {
+		missing := client.Request{Limits: client.Slots{"zz": 1}, RateLimits: client.Slots{"yy": 7}, Missing: client.MissingError}
+		for want, r := range map[string]client.Request{
+			`Limits["zz"]: no limit named "zz"; RateLimits["yy"]: no limit named "yy"`:                     missing,
+			`invalid_request: Limits["db"]: must be 1`:                                                     {Limits: client.Slots{"db": -1}},
+			"invalid_request: Limits: must name 1 to 64":                                                   {},
+			"invalid_request: TTL: must be 1s":                                                             {Limits: client.Slots{"db": 1}, TTL: time.Millisecond},
+			"invalid_request: ID: must consist of":                                                         {Limits: client.Slots{"db": 1}, ID: "a b"},
+			"decay, so it cannot limit a rate (name it in Request.Limits, or give it a rate: UpdateLimit)": {RateLimits: client.Slots{"db": 1}},
+		} {
+			if _, err := kit.Client().Acquire(t.Context(), r); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("want %s, got %v", want, err)
+			}
+		}
+		e, err := kit.Client().Explain(t.Context(), missing)
+		if err != nil || e.Refused == nil || !strings.Contains(e.Refused.Error(), `Limits["zz"]`) {
+			t.Errorf("explained: %+v, %v", e, err)
+		}
+	})
 }

@@ -327,6 +327,7 @@ const hintNoNode = "Is a node running there? 'limitd agent -dev' starts one; --a
 var hintsHere = map[wire.Code]string{
 	wire.CodeNoLeader:     "'limitd members' shows which nodes are alive. Where most are lost for good: docs/operations.md, Lost quorum.",
 	wire.CodeNodeNotFound: "'limitd members' lists the nodes.",
+	wire.CodeDenied:       "'--wait 30s' stands in the queue for that long.",
 	wire.CodeLimitExists:  "'limitd limit update' changes it; 'limitd limit enable' puts one in force that is inactive.",
 }
 

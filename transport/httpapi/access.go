@@ -95,7 +95,7 @@ func (c *call) mayAcquire(entries []command.Entry) error {
 func (c *call) unauthenticated(detail string) *wire.Problem {
 	c.header("Www-Authenticate", `Bearer realm="limitd"`)
 	p := wire.NewProblem(wire.CodeUnauthenticated, detail)
-	p.Hint = "send Authorization: Bearer TOKEN; the command line takes it from LIMITD_TOKEN or --token-file"
+	p.Hint = "send Authorization: Bearer TOKEN; limitd and its Go client take it from LIMITD_TOKEN, or from --token-file and Config.Token"
 	c.glance(func(s *limit.State) {
 		if s.ACL().Bootstrapped() == 0 {
 			p.Hint = "no token exists yet; limitd acl bootstrap makes the first one"
