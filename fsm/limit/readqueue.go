@@ -176,10 +176,14 @@ func (s *State) Explain(entries []command.Entry) Explanation {
 			}
 			continue
 		}
+		misfit := unfit(l, n.Slots, n.Mode)
 		if e.Problem == nil {
-			e.Problem = unfit(l, n.Slots, n.Mode)
+			e.Problem = misfit
 		}
 		shown := s.explainLimit(l, n.Slots)
+		if misfit != nil {
+			shown.FreeIn = none
+		}
 		if shown.FreeIn != 0 || s.blocks(l, never64, 0, n.Slots) {
 			e.WouldGrant = false
 			e.EstimatedWait = worse(e.EstimatedWait, shown.FreeIn)

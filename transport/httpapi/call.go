@@ -256,19 +256,31 @@ func (c *call) header(name, value string) {
 // place notes where in the log the answer is true.
 func (c *call) place(index uint64, time int64) { c.index, c.time, c.placed = index, time, true }
 
-// read reads the state, as fresh as the caller asks for it.
+// read reads the state, as fresh as the caller asks for it. A node that has applied
+// nothing yet has none to tell of.
 func (c *call) read(read func(*limit.State)) error {
+	at, err := c.view(read)
+	if err == nil && c.stale && at.Index == 0 {
+		p := wire.NewProblem(wire.CodeNoLeader, "this node has applied nothing since it was started, and hears no leader")
+		p.Hint = "ask another node; GET /v1/cluster tells which are alive"
+		return p
+	}
+	return err
+}
+
+// view is read of any state.
+func (c *call) view(read func(*limit.State)) (Position, error) {
 	ctx, cancel := context.WithTimeout(c.r.Context(), c.timeout)
 	defer cancel()
 	at, err := c.api.cfg.Backend.Read(ctx, c.stale, read)
 	if err != nil {
-		return c.backendError(err, wire.CodeNoLeader)
+		return at, c.backendError(err, wire.CodeNoLeader)
 	}
 	c.place(at.Index, at.Time)
 	if c.stale && at.Age >= 0 {
 		c.header(wire.HeaderAge, wire.Duration(at.Age).String())
 	}
-	return nil
+	return at, nil
 }
 
 // glance reads the state that this node has, for what only explains an answer.

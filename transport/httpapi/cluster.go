@@ -20,7 +20,7 @@ func (c *call) getCluster() error {
 		return c.backendError(err, wire.CodeNoLeader)
 	}
 	c.stale = true
-	err = c.read(func(s *limit.State) {
+	_, err = c.view(func(s *limit.State) {
 		out.ClusterID = wire.UUID(s.ClusterID())
 		out.Rules = s.Rules()
 		out.Time = strconv.FormatInt(s.Time(), 10)

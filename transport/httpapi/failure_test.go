@@ -49,6 +49,16 @@ func TestBackendErrors(t *testing.T) {
 	c.get("/v1/limits").must(503).refuses(wire.CodeNoLeader)
 }
 
+// A node that was started and has applied nothing yet does not say that a limit is
+// missing; of the cluster it tells what it knows.
+func TestWhoHasNoStateTellsOfNone(t *testing.T) {
+	c := newCaller(t)
+	c.w.stuck, c.w.blank = true, true
+	c.get("/v1/limits/db?consistency=stale").must(503).refuses(wire.CodeNoLeader)
+	c.get("/v1/limits?consistency=stale").must(503).refuses(wire.CodeNoLeader)
+	c.get("/v1/cluster").must(200)
+}
+
 func TestPanics(t *testing.T) {
 	c := newCaller(t)
 	c.w.Fail = func(command.Command) error { panic("a bug") }

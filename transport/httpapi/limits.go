@@ -224,9 +224,30 @@ func (c *call) writeUnder(id string, op command.Op) (command.Result, error) {
 		return nil, err
 	}
 	if p, ok := answer.Result.(*command.Problem); ok {
-		return nil, c.refusal(p)
+		w := c.refusal(p)
+		w.Errors = clashing(op, w)
+		return nil, w
 	}
 	return answer.Result, nil
+}
+
+// clashing names the setting for which the state machine refuses a limit: of what the
+// body alone tells the reader has told, and what is left is at odds with numbered.
+func clashing(op command.Op, p *wire.Problem) []wire.FieldError {
+	field := "numbered"
+	switch op := op.(type) {
+	case *command.PutLimit:
+	case *command.UpdateLimit:
+		if op.Numbered == nil && op.Slots != nil && *op.Slots > wire.MaxOrdinals {
+			field = "slots"
+		}
+	default:
+		return nil
+	}
+	if p.Code != wire.CodeInvalidRequest {
+		return nil
+	}
+	return []wire.FieldError{{Field: field, Detail: p.Detail}}
 }
 
 // deleteLimit serves DELETE /v1/limits/{name}.

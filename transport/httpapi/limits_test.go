@@ -87,6 +87,25 @@ func TestPatch(t *testing.T) {
 	c.do("PATCH", "/v1/limits/none", `{}`).must(404).refuses(wire.CodeLimitNotFound)
 }
 
+// What only the limit and the request together tell is told of a field, too.
+func TestNumberedLimitsClash(t *testing.T) {
+	c := newCaller(t)
+	c.post("/v1/limits", `{"name":"gpu","slots":2,"numbered":true}`).must(201)
+	c.post("/v1/acquire", `{"id":"a","limits":[{"name":"gpu"}]}`).must(200)
+	for body, field := range map[string]string{
+		`{"rate":"1/s"}`: "numbered", `{"slot_decay_per_second":1}`: "numbered", `{"numbered":false}`: "numbered", `{"slots":70000}`: "slots",
+	} {
+		p := c.do("PATCH", "/v1/limits/gpu", body).must(400).refuses(wire.CodeInvalidRequest)
+		if len(p.Errors) != 1 || p.Errors[0].Field != field || p.Errors[0].Detail != p.Detail {
+			t.Errorf("%s: %+v", body, p)
+		}
+	}
+	p := c.do("PUT", "/v1/limits/gpu", `{"slots":2}`).must(400).refuses(wire.CodeInvalidRequest)
+	if len(p.Errors) != 1 || p.Errors[0].Field != "numbered" {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestRates(t *testing.T) {
 	c := newCaller(t)
 	for body, want := range map[string][2]string{
@@ -215,7 +234,12 @@ func TestResetHoldersExplain(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 	x = read[wire.Explanation](c.post("/v1/explain?consistency=stale", `{"limits":[{"name":"gpu","slots":9}]}`).must(200))
-	if x.WouldGrant || x.Problem == nil || x.Problem.Code != wire.CodeNeverFits {
+	if x.WouldGrant || x.Problem == nil || x.Problem.Code != wire.CodeNeverFits || x.Limits[0].FreeIn != nil {
+		t.Errorf("%+v", x)
+	}
+	c.post("/v1/limits", `{"name":"api","slots":2,"rate":"1/s"}`).must(201)
+	x = read[wire.Explanation](c.post("/v1/explain", `{"limits":[{"name":"api","slots":3}]}`).must(200))
+	if x.WouldGrant || x.Problem == nil || x.Limits[0].FreeIn != nil || x.EstimatedWait != nil {
 		t.Errorf("%+v", x)
 	}
 	c.post("/v1/explain", `{"mode":"rate_limit"}`).must(400)

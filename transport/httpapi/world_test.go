@@ -34,6 +34,7 @@ type world struct {
 	clusterErr error
 	notReady   []string
 	stuck      bool // there is no leader, and none comes
+	blank      bool // it has applied nothing
 }
 
 func newWorld(t testing.TB) *world { return newWorldWith(t, func(*world, *httpapi.Config) {}) }
@@ -98,6 +99,9 @@ func (w *world) Read(ctx context.Context, stale bool, read func(*limit.State)) (
 		read(s)
 		at.Index, at.Time = s.Index(), s.Time()
 	})
+	if w.blank {
+		at.Index, at.Age = 0, -1
+	}
 	return at, err
 }
 
