@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/raft"
 )
 
 // TestTheContentOfASnapshot is read where it is wanted. Else it is drained before
@@ -36,6 +38,10 @@ func (b *brought) Brought() (index, term uint64, ok bool) { return 713, 9, b.unc
 func (b *brought) Disowned()                              { b.disowned = true }
 
 func (b *brought) Lose(uint64, uint64) {}
+
+func (b *brought) Follows(raft.ServerID, uint64) bool { return false }
+func (b *brought) Contradicts(*raft.Log) bool         { return false }
+func (b *brought) Contradicted(*raft.Log)             {}
 
 // TestABackupThatTheClusterDidNotTake: a node that has it must not go on from it
 // under a leader that has not.

@@ -50,6 +50,9 @@ func newLinks(c Config, t raft.Transport, stored func() uint64, locate func(raft
 // Consumer returns what others ask of this node, once receive was called.
 func (l *links) Consumer() <-chan raft.RPC { return l.intake.out }
 
+// SetHeartbeatHandler has heartbeats come to the intake; raft's handler is not safe.
+func (l *links) SetHeartbeatHandler(func(raft.RPC)) { l.Transport.SetHeartbeatHandler(l.intake.beat) }
+
 // receive lets in what others ask of this node.
 func (l *links) receive(node holdings) { l.intake.start(l.Transport.Consumer(), node) }
 

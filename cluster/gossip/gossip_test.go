@@ -167,7 +167,9 @@ func TestTagsAreToldUntilTheyAreTaken(t *testing.T) {
 
 // Rumours can pass a node by, and the exchange of all that is known is rare.
 func TestTagsAreToldWithoutRumours(t *testing.T) {
-	silent := func(mc *memberlist.Config) { mc.GossipInterval, mc.ProbeInterval, mc.PushPullInterval = time.Hour, time.Hour, time.Hour }
+	silent := func(mc *memberlist.Config) {
+		mc.GossipInterval, mc.ProbeInterval, mc.PushPullInterval = time.Hour, time.Hour, time.Hour
+	}
 	a := startDiffering(t, silent, "a")
 	b := startDiffering(t, silent, "b", a.Address())
 	c := startDiffering(t, silent, "c", a.Address())
@@ -183,7 +185,6 @@ func TestTagsAreToldWithoutRumours(t *testing.T) {
 	until(t, a, "a changed name", heard("n1", "n2", "n4"))
 	until(t, b, "a changed name", heard("n1", "n2", "n4"))
 }
-
 
 // TestANodeIsFoundThoughItStartedLater than the one that looks for it.
 func TestANodeIsFoundThoughItStartedLater(t *testing.T) {
