@@ -84,12 +84,16 @@ func execOwner(c *cli.Context, w world, args []string) (*wire.Owner, error) {
 	if user, ok := w.lookup("USER"); ok && user != "" {
 		o.Meta["user"] = user
 	}
+	given := map[string]string{}
 	for _, text := range c.StringSlice("meta") {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
 			return nil, usagef(commandPath(c), "--meta %q is not KEY=VALUE", text)
 		}
-		o.Meta[key] = value
+		if before, again := given[key]; again && before != value {
+			return nil, usagef(commandPath(c), "--meta has two values for %q: %q and %q", key, before, value)
+		}
+		given[key], o.Meta[key] = value, value
 	}
 	return o, nil
 }
