@@ -14,6 +14,7 @@ func (l *Loaded) readBody(body hcl.Body, eval *hcl.EvalContext) {
 	content, diags := body.Content(schema(""))
 	l.diags = append(l.diags, diags...)
 	l.readAttributes("", content.Attributes, eval)
+	l.findTwins(content.Blocks)
 	for _, block := range content.Blocks {
 		switch block.Type {
 		case "limit":
@@ -23,6 +24,23 @@ func (l *Loaded) readBody(body hcl.Body, eval *hcl.EvalContext) {
 			l.diags = append(l.diags, diags...)
 			l.readAttributes(block.Type, content.Attributes, eval)
 		}
+	}
+}
+
+// findTwins reports blocks of a file that stand in it twice: their values would be
+// mixed, which is for several files.
+func (l *Loaded) findTwins(blocks hcl.Blocks) {
+	first := map[string]*hcl.Block{}
+	for _, block := range blocks {
+		name := block.Type
+		if len(block.Labels) > 0 {
+			name += fmt.Sprintf(" %q", block.Labels[0])
+		}
+		if other := first[name]; other != nil {
+			l.fail(&block.DefRange, "Block twice", fmt.Sprintf("Line %d has the block %s already: make one of the two.", other.DefRange.Start.Line, name))
+			continue
+		}
+		first[name] = block
 	}
 }
 
