@@ -31,7 +31,7 @@ func namesOf(kind string, w world, address, token string) []candidate {
 		})
 	case kindLeases:
 		return listedNames(a, "/v1/leases", kind, func(l wire.Lease) candidate {
-			return candidate{leaseName(l), grantText(l.Limits) + " of " + ownerText(l.Owner)}
+			return candidate{leaseName(l), grantText(l.Limits) + ofOwner(l.Owner)}
 		})
 	case kindTokens:
 		return listedNames(a, "/v1/acl/tokens", kind, func(t wire.ACLToken) candidate {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,7 @@ type execution struct {
 	client  *client.Client
 	api     *api // for what is said about a wait
 	request client.Request
+	entries []wire.Entry
 	asked   string   // the limits, as the command line names them
 	args    []string // of the command
 	grace   time.Duration
@@ -217,6 +219,8 @@ func (x *execution) refusal(err error) error {
 	switch {
 	case errors.Is(err, client.ErrUnreachable):
 		f.hint = x.whyNobody()
+	case errors.Is(err, client.ErrLimitNotFound):
+		f.hint = cmp.Or(colonHint(context.Background(), x.api, x.entries), f.hint)
 	case errors.Is(err, client.ErrDenied):
 		f.hint = fmt.Sprintf("Without --wait 0s it would wait; 'limitd explain %s' tells who holds them.", x.asked)
 	case errors.Is(err, client.ErrTimeout):

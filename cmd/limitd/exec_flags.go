@@ -32,7 +32,7 @@ func newExecution(c *cli.Context, w world) (*execution, error) {
 		return nil, err
 	}
 	x := &execution{
-		api: newAPI(c, w), asked: entryText(entries), args: args, grace: -1, timeout: c.Duration("timeout"),
+		api: newAPI(c, w), entries: entries, asked: entryText(entries), args: args, grace: -1, timeout: c.Duration("timeout"),
 		request: client.Request{Wait: client.Forever, TTL: c.Duration("ttl"), Missing: c.String("missing"), Owner: owner},
 		say:     func(line string) { fmt.Fprintf(w.stderr, "limitd: %s\n", line) },
 	}
