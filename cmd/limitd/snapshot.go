@@ -109,6 +109,9 @@ func sayRestored(p printer, c limit.Contents, longest time.Duration) error {
 func inspectCommand(w world) *cli.Command {
 	return &cli.Command{
 		Name: "inspect", Usage: "check a file, and tell what is in it; no node is asked", ArgsUsage: "FILE", Flags: outputFlags(),
+		Description: "The newest change is the newest update of a limit, or grant that is held still, by the clock of the\n" +
+			"node that led: the file was taken then or later. - means that it has neither limits nor leases. The\n" +
+			"index is that of the last record of the log that it has; cluster time counts from when the cluster was made.",
 		Action: func(c *cli.Context) error {
 			p, path, err := fileCommand(c, w)
 			if err != nil {
