@@ -85,9 +85,6 @@ func runBench(c *cli.Context, w world, mode bench.Mode) error {
 	if err != nil {
 		return err
 	}
-	if c.Args().Present() {
-		return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-	}
 	o := benchOptions(c, w, mode)
 	if err := checkBases(o.Bases); err != nil {
 		return err

@@ -135,9 +135,6 @@ func endQuarantineCommand(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Args().Present() {
-				return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-			}
 			if _, err := newAPI(c, w).call(c.Context, http.MethodDelete, "/v1/cluster/quarantine", nil); err != nil {
 				return err
 			}
@@ -152,6 +149,9 @@ func fileCommand(c *cli.Context, w world) (printer, string, error) {
 	p, err := newPrinter(c, w)
 	if err == nil && c.NArg() != 1 {
 		err = usagef(commandPath(c), "name one file")
+	}
+	if info, lost := os.Stat(c.Args().First()); err == nil && lost == nil && info.IsDir() {
+		err = usagef(commandPath(c), "%s is a folder: name a file", c.Args().First())
 	}
 	return p, c.Args().First(), err
 }
