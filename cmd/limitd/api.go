@@ -223,9 +223,7 @@ func (a *api) try(ctx context.Context, method, url, key string, left time.Durati
 	if method != http.MethodGet {
 		request.Header.Set(wire.HeaderIdempotencyKey, key)
 	}
-	if a.token != "" {
-		request.Header.Set("Authorization", "Bearer "+a.token)
-	}
+	a.authorize(request)
 	request.Header.Set(wire.HeaderTimeout, left.String())
 	response, err := a.client.Do(request)
 	if err != nil {
@@ -241,6 +239,13 @@ func (a *api) try(ctx context.Context, method, url, key string, left time.Durati
 		return nil, problemOf(response, answer)
 	}
 	return answer, nil
+}
+
+// authorize shows the token, where there is one.
+func (a *api) authorize(r *http.Request) {
+	if a.token != "" {
+		r.Header.Set("Authorization", "Bearer "+a.token)
+	}
 }
 
 // problemOf reads a problem, or makes one of an answer that is none.

@@ -28,7 +28,7 @@ func completeCommand(w world, app *cli.App) *cli.Command {
 				words = append(words, typed.text)
 			}
 			l := readLine(app, words)
-			found := l.candidates(func(kind string) []candidate { return namesOf(kind, w, l.flags["address"], l.flags["token"]) })
+			found := l.candidates(func(kind string) []candidate { return namesOf(kind, w, l.flags) })
 			for _, one := range found {
 				fmt.Fprintln(w.stdout, shell.line(one, l, typed))
 			}
@@ -135,9 +135,21 @@ func (l *line) takesFile() bool {
 	case l.behind:
 		return true
 	case l.open != "":
-		return slices.Contains([]string{"config", "data-dir", "audit-path", "snapshot-directory", "token-file", "to"}, l.open)
+		return l.opensFile()
 	}
 	return l.command != nil && strings.Contains(l.command.ArgsUsage, "FILE") && !strings.HasPrefix(l.typed, "-")
+}
+
+// opensFile tells whether the flag that is open takes the name of a file or folder.
+func (l *line) opensFile() bool {
+	if slices.Contains([]string{"data-dir", "audit-path", "snapshot-directory"}, l.open) || strings.HasSuffix(l.open, "-file") {
+		return true
+	}
+	if l.command == nil {
+		return false
+	}
+	told, ok := flagOf(l.command.Flags, l.open).(cli.DocGenerationFlag)
+	return ok && slices.ContainsFunc([]string{"`FILE`", "`DIR`", "`FOLDER`"}, func(kind string) bool { return strings.Contains(told.GetUsage(), kind) })
 }
 
 func commandNames(commands []*cli.Command) []candidate {

@@ -101,6 +101,20 @@ func TestEachArgumentHasItsKind(t *testing.T) {
 	}
 }
 
+func TestFilesAreOfferedWhereTheyMayStand(t *testing.T) {
+	app := newApp(world{})
+	for text, want := range map[string]bool{
+		"limit list --ca-cert ": true, "exec db --client-key ": true, "agent --tls-ca-file ": true, "agent --gossip-key-file ": true, "agent --data-dir ": true,
+		"tls cert create server --ca-key ": true, "tls ca create --dir ": true, "acl bootstrap --reset ": true, "acl token create x --to ": true,
+		"validate ": true, "snapshot save ": true, "exec db -- ": true,
+		"limit list --prefix ": false, "limit get ": false, "agent --name ": false, "nosuch ": false, "nosuch --config ": false, "--config ": false,
+	} {
+		if got := readLine(app, strings.Split(text, " ")).takesFile(); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
 // each visits every command.
 func each(commands []*cli.Command, above []string, visit func(path []string)) {
 	for _, c := range commands {

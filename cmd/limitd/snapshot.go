@@ -264,9 +264,7 @@ func (a *api) stream(ctx context.Context, request func(base string) (*http.Reque
 		if err != nil {
 			return err
 		}
-		if a.token != "" {
-			r.Header.Set("Authorization", "Bearer "+a.token)
-		}
+		a.authorize(r)
 		r.Header.Set(wire.HeaderTimeout, a.timeout.String())
 		response, err := a.client.Do(r.WithContext(ctx))
 		if err == nil {

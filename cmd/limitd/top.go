@@ -130,6 +130,9 @@ func drawTop(on *screen.Screen, last seen, v *top.View) error {
 	if last.err != nil {
 		complaint = firstLine(last.err) + "\n"
 		height--
+		if last.look.Limits != nil {
+			complaint = "as last seen; now: " + complaint
+		}
 	}
 	return on.Draw(complaint + top.Render(last.look, v, width, height))
 }
