@@ -204,16 +204,21 @@ func TestAnUnsuitableTextIsOneError(t *testing.T) {
 	}
 }
 
-// TestABlockStandsOnceInAFile: it is in other files that values may be replaced.
-func TestABlockStandsOnceInAFile(t *testing.T) {
+// TestALimitAndAKeyStandOnceInAFile: it is in other files that values may be replaced.
+func TestALimitAndAKeyStandOnceInAFile(t *testing.T) {
 	path := write(t, t.TempDir(), "n.hcl", `limit "db" { slots = 5 }
 log { level = "warn" }
+raft { log_store = "wal" }
 limit "gpu" { slots = 1 }
 limit "db" { slots = 7 }
-log { format = "json" }
+log {
+  format = "json"
+  level  = "info"
+}
+raft { trailing_logs = 20000 }
 `)
 	report := reportOf(t, Load(Dev(), Sources{Paths: []string{path}}))
-	for _, want := range []string{"n.hcl line 4, in limit", `Line 1 has the block limit "db" already`, "n.hcl line 5, in log", "Line 2 has the block log already"} {
+	for _, want := range []string{"n.hcl line 5, in limit", `limit "db" stands in line 1 already`, "n.hcl line 8, in log", "log.level stands in line 2 already"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("the report lacks %q", want)
 		}
