@@ -45,9 +45,6 @@ func aclBootstrap(w world) *cli.Command {
 			"into that node's data folder. The old secret counts no more; other tokens stay.",
 		Flags: apiFlags(secretFlag(), &cli.StringFlag{Name: "reset", Usage: "make the lost first token again, through the node whose data folder is `DIR`"}),
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-			}
 			return makeSecret(c, w, "/v1/acl/bootstrap", func(secret string) any { return wire.ACLBootstrapRequest{Secret: secret} })
 		},
 	}

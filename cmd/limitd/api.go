@@ -9,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,9 +18,6 @@ import (
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
 )
-
-// defaultAddress is where a node on this machine answers.
-const defaultAddress = "127.0.0.1:7480"
 
 // graceTime is how much longer than a call's time the command line waits, so that
 // a node that gives up in time can say why.
@@ -143,42 +138,6 @@ func setting(c *cli.Context, w world, flag, variable, otherwise string) string {
 	return otherwise
 }
 
-// bases reads a comma-separated list of URLs; a bare host:port gets the scheme.
-func bases(list, scheme string) []string {
-	var all []string
-	for _, one := range strings.Split(list, ",") {
-		one = strings.TrimRight(strings.TrimSpace(one), "/")
-		if one == "" {
-			continue
-		}
-		if !strings.Contains(one, "://") {
-			one = scheme + "://" + one
-		}
-		all = append(all, one)
-	}
-	return all
-}
-
-// scheme is the one by which the nodes are called.
-func (a *api) scheme() string {
-	scheme, _, _ := strings.Cut(a.bases[0], "://")
-	return scheme
-}
-
-// checkBases tells what is wrong with the addresses of nodes.
-func checkBases(bases []string) error {
-	if len(bases) == 0 {
-		return failf(exitUsage, "no address of a node is given")
-	}
-	for _, base := range bases {
-		u, err := url.Parse(base)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return failf(exitUsage, "%q is no address of a node: write host:port, or a URL such as http://%s", base, defaultAddress)
-		}
-	}
-	return nil
-}
-
 // call sends one request, in as JSON where it is not nil, and returns the
 // answer's body. Its errors are failures.
 func (a *api) call(ctx context.Context, method, path string, in any) (json.RawMessage, error) {
@@ -264,9 +223,7 @@ func (a *api) try(ctx context.Context, method, url, key string, left time.Durati
 	if method != http.MethodGet {
 		request.Header.Set(wire.HeaderIdempotencyKey, key)
 	}
-	if a.token != "" {
-		request.Header.Set("Authorization", "Bearer "+a.token)
-	}
+	a.authorize(request)
 	request.Header.Set(wire.HeaderTimeout, left.String())
 	response, err := a.client.Do(request)
 	if err != nil {
@@ -284,6 +241,13 @@ func (a *api) try(ctx context.Context, method, url, key string, left time.Durati
 	return answer, nil
 }
 
+// authorize shows the token, where there is one.
+func (a *api) authorize(r *http.Request) {
+	if a.token != "" {
+		r.Header.Set("Authorization", "Bearer "+a.token)
+	}
+}
+
 // problemOf reads a problem, or makes one of an answer that is none.
 func problemOf(response *http.Response, answer []byte) error {
 	var p wire.Problem
@@ -295,33 +259,6 @@ func problemOf(response *http.Response, answer []byte) error {
 	}
 	return wire.NewProblem(wire.CodeInternal, fmt.Sprintf("%s did not answer as limitd does: %s", response.Request.URL.Host, response.Status))
 }
-
-// errWantsTLS says that a node was called by http, and speaks https.
-var errWantsTLS = errors.New("it speaks https, and was called by http")
-
-const hintWantsTLS = "Write https:// before the address, and name its authority: --ca-cert FILE, or LIMITD_CACERT."
-
-// failureOf turns what went wrong at a node into what people read.
-func failureOf(err error, base string) error {
-	if err == nil {
-		return nil
-	}
-	var p *wire.Problem
-	if errors.As(err, &p) {
-		return problemFailure(p)
-	}
-	f := failf(exitNoLeader, "no answer from %s: %v", base, reason(err))
-	f.hint = hintNoNode
-	if e := client.Untrusted(err); e != nil {
-		f.text, f.hint = fmt.Sprintf("no answer from %s: %s", base, e.Detail), e.Hint
-	}
-	if errors.Is(err, errWantsTLS) {
-		f.hint = hintWantsTLS
-	}
-	return f
-}
-
-const hintNoNode = "Is a node running there? 'limitd agent -dev' starts one; --address or LIMITD_ADDR names others."
 
 // hintsHere are hints that take the place of a node's, which speaks to programs.
 var hintsHere = map[wire.Code]string{
@@ -347,18 +284,6 @@ func problemFailure(p *wire.Problem) *failure {
 		f.hint = strings.TrimSpace(f.hint + " It may have happened: look before you repeat it.")
 	}
 	return f
-}
-
-// reason strips what net/http wraps around the cause.
-func reason(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("time is up")
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
 }
 
 // exitCode maps the API's codes to those of the command line.

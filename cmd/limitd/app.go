@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,7 +65,7 @@ newer version.`
 // instead of a page of help on stdout, an answer to unknown subcommands, no hidden
 // "help" subcommand that would shadow a limit of that name, a help flag of its
 // own in place of a global one, which command trees side by side would share, and
-// no durations below zero.
+// checks of arguments and durations.
 func mend(path string, commands []*cli.Command) {
 	for _, c := range commands {
 		full := path + " " + c.Name
@@ -84,99 +82,13 @@ func mend(path string, commands []*cli.Command) {
 			c.Action = groupAction(full, c.Subcommands)
 			mend(full, c.Subcommands)
 		} else {
-			c.Action = withDurations(c.Action)
+			c.Action = withChecks(c.Action)
 		}
 	}
 }
 
 func helpFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "show help", DisableDefaultText: true}
-}
-
-// withDurations has act begin only where no duration is below zero, and there is
-// some time to try in.
-func withDurations(act cli.ActionFunc) cli.ActionFunc {
-	return func(c *cli.Context) error {
-		for _, f := range c.Command.Flags {
-			d, ok := f.(*cli.DurationFlag)
-			if !ok || !c.IsSet(d.Name) {
-				continue
-			}
-			switch given := c.Duration(d.Name); {
-			case given < 0:
-				return c.Command.OnUsageError(c, fmt.Errorf("--%s %s: it cannot be less than nothing", d.Name, given), false)
-			case given == 0 && d.Name == "timeout":
-				return c.Command.OnUsageError(c, errors.New("--timeout 0s leaves no time to try: leave it out, or give some seconds"), false)
-			}
-		}
-		return act(c)
-	}
-}
-
-// badValue is how package flag complains of a value.
-var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-(\S+): (?s:(.*))$`)
-
-// badValueText says which values the flag takes, or why it does not take this one.
-func badValueText(flags []cli.Flag, value, name, why string) string {
-	wants := ""
-	for _, f := range flags {
-		if !slices.Contains(f.Names(), name) {
-			continue
-		}
-		switch f.(type) {
-		case *cli.DurationFlag:
-			wants = "is no duration: write a number and its unit, such as 30s or 1h30m"
-		case *cli.IntFlag, *cli.Int64Flag:
-			wants = "is no whole number, or too large"
-		case *cli.Float64Flag:
-			wants = "is no number"
-		case *cli.BoolFlag:
-			wants = "is neither true nor false"
-		}
-	}
-	return fmt.Sprintf("--%s: %s %s", name, value, cmp.Or(wants, "is not taken: "+why))
-}
-
-// usageError answers a flag that does not exist, or a value that it does not take.
-func usageError(c *cli.Context, err error, _ bool) error {
-	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
-	if !unknown {
-		text := err.Error()
-		if name, needs := strings.CutPrefix(text, "flag needs an argument: -"); needs {
-			text = "--" + name + " needs a value behind it"
-		}
-		if m := badValue.FindStringSubmatch(text); m != nil && c.Command != nil {
-			text = badValueText(c.Command.Flags, m[1], m[2], m[3])
-		}
-		return usagef(commandPath(c), "%s", text)
-	}
-	name = "--" + strings.TrimLeft(name, "-")
-	if name == "--version" {
-		return usagef(commandPath(c), "unknown flag --version. Did you mean \"limitd version\"?")
-	}
-	var known []string
-	if c.Command != nil {
-		for _, f := range c.Command.Flags {
-			known = append(known, "--"+f.Names()[0])
-		}
-	}
-	near := didYouMean(name, known)
-	if near == "" && len(c.App.Commands) > 0 && hasFlag(c.App.Commands, name[2:]) && !isLeaf(c) {
-		near = " It stands behind a command that has it: limitd COMMAND " + name
-	}
-	return usagef(commandPath(c), "unknown flag %s.%s", name, near)
-}
-
-// isLeaf tells whether the command is one that does something.
-func isLeaf(c *cli.Context) bool {
-	return c.Command != nil && c.Command.Action != nil && len(c.Command.Subcommands) == 0
-}
-
-// hasFlag tells whether one of the commands, or of those below them, has the flag.
-func hasFlag(commands []*cli.Command, name string) bool {
-	return slices.ContainsFunc(commands, func(c *cli.Command) bool {
-		return slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) }) || hasFlag(c.Subcommands, name)
-	})
 }
 
 func commandPath(c *cli.Context) string {

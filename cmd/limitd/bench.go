@@ -85,10 +85,10 @@ func runBench(c *cli.Context, w world, mode bench.Mode) error {
 	if err != nil {
 		return err
 	}
-	if c.Args().Present() {
-		return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-	}
 	o := benchOptions(c, w, mode)
+	if err := checkBases(o.Bases); err != nil {
+		return err
+	}
 	if o.TLS, err = clientConfig(c, w).TLS(); err != nil {
 		return clientFailure(err)
 	}

@@ -22,11 +22,15 @@ func completeCommand(w world, app *cli.App) *cli.Command {
 			if !known {
 				return usagef("limitd completion", "there is no completion for the shell %q", c.Args().First())
 			}
-			words := shell.words(c.Args().Tail())
+			var typed quoted
+			var words []string
+			for _, typed = range shell.words(c.Args().Tail()) {
+				words = append(words, typed.text)
+			}
 			l := readLine(app, words)
-			found := l.candidates(func(kind string) []candidate { return namesOf(kind, w, l.flags["address"], l.flags["token"]) })
+			found := l.candidates(func(kind string) []candidate { return namesOf(kind, w, l.flags) })
 			for _, one := range found {
-				fmt.Fprintln(w.stdout, shell.line(one, l))
+				fmt.Fprintln(w.stdout, shell.line(one, l, typed))
 			}
 			if len(found) == 0 && !l.takesFile() {
 				return silent(exitNotFound)
@@ -53,6 +57,7 @@ type line struct {
 	args     []string
 	open     string // the flag whose value is typed; "": none
 	behind   bool   // a "--"
+	lost     bool   // behind what is no command
 }
 
 // readLine reads what stands before the cursor.
@@ -92,6 +97,7 @@ func (l *line) read(word string) {
 func (l *line) descend(word string) {
 	next := find(l.commands, word)
 	if next == nil {
+		l.lost = l.lost || len(l.commands) > 0
 		l.args = append(l.args, word)
 		return
 	}
@@ -104,7 +110,7 @@ func (l *line) descend(word string) {
 func (l *line) candidates(names func(kind string) []candidate) []candidate {
 	var all []candidate
 	switch {
-	case l.behind:
+	case l.behind, l.lost:
 		return nil
 	case l.open != "":
 		all = l.values(names)
@@ -124,12 +130,26 @@ func (l *line) candidates(names func(kind string) []candidate) []candidate {
 // takesFile tells whether the name of a file may stand at the cursor.
 func (l *line) takesFile() bool {
 	switch {
+	case l.lost:
+		return false
 	case l.behind:
 		return true
 	case l.open != "":
-		return slices.Contains([]string{"config", "data-dir", "audit-path", "snapshot-directory", "token-file", "to"}, l.open)
+		return l.opensFile()
 	}
 	return l.command != nil && strings.Contains(l.command.ArgsUsage, "FILE") && !strings.HasPrefix(l.typed, "-")
+}
+
+// opensFile tells whether the flag that is open takes the name of a file or folder.
+func (l *line) opensFile() bool {
+	if slices.Contains([]string{"data-dir", "audit-path", "snapshot-directory"}, l.open) || strings.HasSuffix(l.open, "-file") {
+		return true
+	}
+	if l.command == nil {
+		return false
+	}
+	told, ok := flagOf(l.command.Flags, l.open).(cli.DocGenerationFlag)
+	return ok && slices.ContainsFunc([]string{"`FILE`", "`DIR`", "`FOLDER`"}, func(kind string) bool { return strings.Contains(told.GetUsage(), kind) })
 }
 
 func commandNames(commands []*cli.Command) []candidate {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -13,16 +14,19 @@ import (
 )
 
 // namesOf lists for completion what there is of a kind, with what it is like,
-// quickly or not at all. The address and the token are those of the line, where it
-// has any.
-func namesOf(kind string, w world, address, token string) []candidate {
-	variable := func(name string) string { text, _ := w.lookup(name); return text }
+// quickly or not at all. Where the nodes are and who asks is told by the flags of the
+// line, and by variables.
+func namesOf(kind string, w world, flags map[string]string) []candidate {
+	said := func(flag, variable string) string { text, _ := w.lookup(variable); return cmp.Or(flags[flag], text) }
 	given := client.Config{
-		Token:  cmp.Or(token, variable("LIMITD_TOKEN")),
-		CACert: variable("LIMITD_CACERT"), ClientCert: variable("LIMITD_CLIENT_CERT"), ClientKey: variable("LIMITD_CLIENT_KEY"),
+		Token: said("token", "LIMITD_TOKEN"), CACert: said("ca-cert", "LIMITD_CACERT"),
+		ClientCert: said("client-cert", "LIMITD_CLIENT_CERT"), ClientKey: said("client-key", "LIMITD_CLIENT_KEY"),
+	}
+	if text, err := os.ReadFile(flags["token-file"]); err == nil {
+		given.Token = strings.TrimSpace(string(text))
 	}
 	a := &api{timeout: 300 * time.Millisecond, stale: true, token: given.Token}
-	a.bases = bases(cmp.Or(address, variable("LIMITD_ADDR"), defaultAddress), schemeOf(given))
+	a.bases = bases(cmp.Or(said("address", "LIMITD_ADDR"), defaultAddress), schemeOf(given))
 	a.client, a.unfit = newHTTPClient(given)
 	switch kind {
 	case kindLimits:
@@ -31,7 +35,7 @@ func namesOf(kind string, w world, address, token string) []candidate {
 		})
 	case kindLeases:
 		return listedNames(a, "/v1/leases", kind, func(l wire.Lease) candidate {
-			return candidate{leaseName(l), grantText(l.Limits) + " of " + ownerText(l.Owner)}
+			return candidate{leaseName(l), grantText(l.Limits) + ofOwner(l.Owner)}
 		})
 	case kindTokens:
 		return listedNames(a, "/v1/acl/tokens", kind, func(t wire.ACLToken) candidate {

@@ -20,18 +20,17 @@ var (
 // shell is what differs between the shells.
 type shell struct {
 	script string
-	// words are the words of the line, as the shell has parted it.
-	words func(parted []string) []string
-	// line writes a candidate for the word that is typed.
-	line func(c candidate, l *line) string
+	// words are the words of the line, of what the shell has parted.
+	words func(parted []string) []quoted
+	// line writes a candidate for the last of them.
+	line func(c candidate, l *line, typed quoted) string
 }
 
 func shells() map[string]shell {
-	asParted := func(words []string) []string { return words }
 	return map[string]shell{
-		"bash": {bashCompletion, rejoin, bashLine},
-		"zsh":  {zshCompletion, asParted, zshLine},
-		"fish": {fishCompletion, asParted, fishLine},
+		"bash": {bashCompletion, func(parted []string) []quoted { return unquoteAll(rejoin(parted)) }, bashLine},
+		"zsh":  {zshCompletion, unquoteAll, zshLine},
+		"fish": {fishCompletion, unquoteLast, fishLine},
 	}
 }
 
@@ -72,15 +71,21 @@ func rejoin(parted []string) []string {
 	return words
 }
 
-// bashLine returns what bash puts in the place of the last part of a word,
-// quoted where a shell would take it apart.
-func bashLine(c candidate, l *line) string {
-	kept := strings.LastIndexAny(l.typed, partsWords) + 1
-	return bashQuote(c.word[kept:])
+// bashLine returns what bash puts in the place of the last part of a word, quoted
+// where a shell would take it apart.
+func bashLine(c candidate, l *line, typed quoted) string {
+	return bashQuote((l.before + c.word)[typed.kept:], typed.open)
 }
 
-func bashQuote(word string) string {
-	const special = " \t!\"#$&'()*,;<>?[\\]^`{|}"
+// bashQuote quotes a word that stands behind a quote that is open; 0: behind none.
+func bashQuote(word string, open byte) string {
+	special := " \t!\"#$&'()*,;<>?[\\]^`{|}"
+	switch open {
+	case '\'':
+		return strings.ReplaceAll(word, `'`, `'\''`)
+	case '"':
+		special = inDouble
+	}
 	var b strings.Builder
 	for _, r := range word {
 		if strings.ContainsRune(special, r) {
@@ -91,9 +96,72 @@ func bashQuote(word string) string {
 	return b.String()
 }
 
+// inDouble are the characters that a \ takes their meaning from in "".
+const inDouble = "\"$\\`"
+
+// quoted is a word as somebody types it in a shell, perhaps in quotes.
+type quoted struct {
+	text string // without quotes and escapes
+	open byte   // the quote that is open at its end; 0: none
+	kept int    // bytes of text that bash leaves as they are when it completes the rest
+}
+
+func unquoteAll(words []string) []quoted {
+	all := make([]quoted, len(words))
+	for i, word := range words {
+		all[i] = unquote(word)
+	}
+	return all
+}
+
+// unquoteLast is for fish, which has read all words but the last.
+func unquoteLast(words []string) []quoted {
+	all := make([]quoted, len(words))
+	for i, word := range words {
+		all[i] = quoted{text: word}
+	}
+	if last := len(words) - 1; last >= 0 {
+		all[last] = unquote(words[last])
+	}
+	return all
+}
+
+// unquote reads what is typed of a word.
+func unquote(raw string) quoted {
+	var q quoted
+	var text []byte
+	opened := 0
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == q.open:
+			q.open = 0
+		case q.open == 0 && (c == '"' || c == '\''):
+			q.open, opened = c, len(text)
+		case c == '\\' && q.open != '\'':
+			if i++; i == len(raw) {
+				break // what it escapes is not typed yet
+			}
+			if q.open == '"' && !strings.Contains(inDouble, raw[i:i+1]) {
+				text = append(text, c)
+			}
+			text = append(text, raw[i])
+		default:
+			text = append(text, c)
+			if q.open == 0 && strings.Contains(partsWords, raw[i:i+1]) {
+				q.kept = len(text)
+			}
+		}
+	}
+	if q.open != 0 {
+		q.kept = opened
+	}
+	q.text = string(text)
+	return q
+}
+
 // zshLine returns what _describe reads: the word, with its colons escaped, and
 // what it is about.
-func zshLine(c candidate, l *line) string {
+func zshLine(c candidate, l *line, _ quoted) string {
 	word := strings.ReplaceAll(l.before+c.word, ":", `\:`)
 	if c.about == "" {
 		return word
@@ -102,7 +170,7 @@ func zshLine(c candidate, l *line) string {
 }
 
 // fishLine returns the word, and behind a tab what it is about.
-func fishLine(c candidate, l *line) string {
+func fishLine(c candidate, l *line, _ quoted) string {
 	if c.about == "" {
 		return l.before + c.word
 	}

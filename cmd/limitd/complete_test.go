@@ -26,8 +26,40 @@ func TestRejoin(t *testing.T) {
 
 func TestBashQuote(t *testing.T) {
 	for word, want := range map[string]string{"gpu": "gpu", "a b": `a\ b`, "it's": `it\'s`, "a$(x)": `a\$\(x\)`, "--slots": "--slots", "mü": "mü"} {
-		if got := bashQuote(word); got != want {
+		if got := bashQuote(word, 0); got != want {
 			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+	for _, tt := range []struct {
+		open       byte
+		word, want string
+	}{{'"', "a b", "a b"}, {'"', `$a"b`, `\$a\"b`}, {'\'', "a b", "a b"}, {'\'', "it's", `it'\''s`}} {
+		if got := bashQuote(tt.word, tt.open); got != tt.want {
+			t.Errorf("%s behind %c: %s, want %s", tt.word, tt.open, got, tt.want)
+		}
+	}
+}
+
+func TestUnquote(t *testing.T) {
+	for raw, want := range map[string]quoted{
+		"":            {},
+		"gpu":         {"gpu", 0, 0},
+		"a:b":         {"a:b", 0, 2},
+		`"a b`:        {"a b", '"', 0},
+		`"a b"`:       {"a b", 0, 0},
+		`'it`:         {"it", '\'', 0},
+		`it\'s`:       {"it's", 0, 0},
+		`a\ b`:        {"a b", 0, 0},
+		`a\`:          {"a", 0, 0},
+		`a\:b`:        {"a:b", 0, 0},
+		`"a:b`:        {"a:b", '"', 0},
+		`a:"b c`:      {"a:b c", '"', 2},
+		`"a\"b\c$`:    {`a"b\c$`, '"', 0},
+		`'a\'b`:       {`a\b`, 0, 0},
+		`--output="j`: {"--output=j", '"', 9},
+	} {
+		if got := unquote(raw); got != want {
+			t.Errorf("%s: %+v, want %+v", raw, got, want)
 		}
 	}
 }
@@ -65,6 +97,20 @@ func TestEachArgumentHasItsKind(t *testing.T) {
 		readLine(app, strings.Split(text, " ")).candidates(func(kind string) []candidate { got = kind; return nil })
 		if got != want {
 			t.Errorf("%q asks for %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestFilesAreOfferedWhereTheyMayStand(t *testing.T) {
+	app := newApp(world{})
+	for text, want := range map[string]bool{
+		"limit list --ca-cert ": true, "exec db --client-key ": true, "agent --tls-ca-file ": true, "agent --gossip-key-file ": true, "agent --data-dir ": true,
+		"tls cert create server --ca-key ": true, "tls ca create --dir ": true, "acl bootstrap --reset ": true, "acl token create x --to ": true,
+		"validate ": true, "snapshot save ": true, "exec db -- ": true,
+		"limit list --prefix ": false, "limit get ": false, "agent --name ": false, "nosuch ": false, "nosuch --config ": false, "--config ": false,
+	} {
+		if got := readLine(app, strings.Split(text, " ")).takesFile(); got != want {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/limitd/limitd/cmd/limitd/config"
 	"github.com/urfave/cli/v2"
@@ -83,7 +84,7 @@ func (f *formatter) run(stdin io.Reader, paths []string) error {
 func formatFailure(err error) error {
 	var wrong *config.FormatError
 	if errors.As(err, &wrong) {
-		return failf(exitUsage, "%v", wrong)
+		return failf(exitUsage, "%s", strings.TrimPrefix(wrong.Error(), "Error: ")) // report says that it is one
 	}
 	return err
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -78,6 +80,7 @@ type execution struct {
 	client  *client.Client
 	api     *api // for what is said about a wait
 	request client.Request
+	entries []wire.Entry
 	asked   string   // the limits, as the command line names them
 	args    []string // of the command
 	grace   time.Duration
@@ -96,6 +99,9 @@ func runExec(c *cli.Context, w world) (code int, err error) {
 		return code, nil
 	}
 	given := clientConfig(c, w)
+	if err := checkBases(given.Addresses); err != nil {
+		return 0, err
+	}
 	given.Hold, given.GiveUp = 3*time.Second, x.timeout
 	x.client, err = client.New(given)
 	if err != nil {
@@ -211,12 +217,28 @@ func (x *execution) release(lease *client.Lease) {
 func (x *execution) refusal(err error) error {
 	f := clientFailure(err)
 	switch {
+	case errors.Is(err, client.ErrUnreachable):
+		f.hint = x.whyNobody()
+	case errors.Is(err, client.ErrLimitNotFound):
+		f.hint = cmp.Or(colonHint(context.Background(), x.api, x.entries), f.hint)
 	case errors.Is(err, client.ErrDenied):
 		f.hint = fmt.Sprintf("Without --wait 0s it would wait; 'limitd explain %s' tells who holds them.", x.asked)
 	case errors.Is(err, client.ErrTimeout):
 		f.hint = fmt.Sprintf("'limitd explain %s' tells who holds them; --wait says how long to wait.", x.asked)
 	}
 	return f
+}
+
+// whyNobody says what to do where no node answers, by asking once more, for the
+// client tells the last fault as a text alone.
+func (x *execution) whyNobody() string {
+	quick := *x.api
+	quick.timeout = time.Second
+	_, err := quick.call(context.Background(), http.MethodGet, "/v1/version", nil)
+	if f := (*failure)(nil); errors.As(err, &f) && f.code == exitNoLeader {
+		return f.hint
+	}
+	return hintNoNode
 }
 
 // clientFailure makes a failure of what the client library says.
@@ -227,7 +249,7 @@ func clientFailure(err error) *failure {
 	}
 	f := problemFailure(&wire.Problem{Code: e.Code, Detail: e.Detail, Hint: e.Hint, Errors: e.Fields})
 	if e.Code == client.ErrUnreachable {
-		f.hint = hintNoNode
+		f.hint = unreachableHint(err)
 	}
 	return f
 }

@@ -32,7 +32,7 @@ func newExecution(c *cli.Context, w world) (*execution, error) {
 		return nil, err
 	}
 	x := &execution{
-		api: newAPI(c, w), asked: entryText(entries), args: args, grace: -1, timeout: c.Duration("timeout"),
+		api: newAPI(c, w), entries: entries, asked: entryText(entries), args: args, grace: -1, timeout: c.Duration("timeout"),
 		request: client.Request{Wait: client.Forever, TTL: c.Duration("ttl"), Missing: c.String("missing"), Owner: owner},
 		say:     func(line string) { fmt.Fprintf(w.stderr, "limitd: %s\n", line) },
 	}
@@ -84,12 +84,16 @@ func execOwner(c *cli.Context, w world, args []string) (*wire.Owner, error) {
 	if user, ok := w.lookup("USER"); ok && user != "" {
 		o.Meta["user"] = user
 	}
+	given := map[string]string{}
 	for _, text := range c.StringSlice("meta") {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
 			return nil, usagef(commandPath(c), "--meta %q is not KEY=VALUE", text)
 		}
-		o.Meta[key] = value
+		if before, again := given[key]; again && before != value {
+			return nil, usagef(commandPath(c), "--meta has two values for %q: %q and %q", key, before, value)
+		}
+		given[key], o.Meta[key] = value, value
 	}
 	return o, nil
 }

@@ -97,5 +97,16 @@ func (r *waitReport) oldest(ctx context.Context, limit string) string {
 		return ""
 	}
 	h := page.Holders[0]
-	return fmt.Sprintf(", oldest held %s by %s", spanText(time.Since(h.GrantedAt)), ownerText(h.Owner))
+	return fmt.Sprintf(", oldest held %s by %s", spanText(time.Since(h.GrantedAt)), holderText(h))
+}
+
+// holderText names a holder, by its lease where nobody said who it is.
+func holderText(h wire.Holder) string {
+	switch owner := ownerText(h.Owner); {
+	case owner != noOwner:
+		return owner
+	case h.Token != 0:
+		return fmt.Sprintf("lease %d, whose owner is not named", h.Token)
+	}
+	return "somebody who is not named"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,11 +50,14 @@ type explainer struct {
 func (e explainer) limits(ctx context.Context, entries []wire.Entry) error {
 	raw, err := e.api.call(ctx, http.MethodPost, "/v1/explain", wire.ExplainRequest{Limits: entries})
 	x, err := read[wire.Explanation](raw, err)
+	if err == nil && x.Problem != nil && x.Problem.Code == wire.CodeLimitNotFound {
+		err = problemFailure(x.Problem)
+	}
+	if f := (*failure)(nil); errors.As(err, &f) && f.code == exitNotFound {
+		f.hint = cmp.Or(colonHint(ctx, e.api, entries), f.hint)
+	}
 	if err != nil {
 		return err
-	}
-	if x.Problem != nil && x.Problem.Code == wire.CodeLimitNotFound {
-		return problemFailure(x.Problem)
 	}
 	asked := entryText(entries)
 	return e.out.show(single(item{asked, x, raw}, func() error { return e.sayExplanation(asked, x) }))

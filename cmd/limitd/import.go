@@ -51,8 +51,12 @@ func importPrefect(c *cli.Context, w world) error {
 	if err != nil {
 		return err
 	}
+	from := bases(c.String("from"), "http")
+	if len(from) != 1 {
+		return usagef(commandPath(c), "--from %q is not the one URL of a server", c.String("from"))
+	}
 	source := prefectServer{
-		base: bases(c.String("from"), "http")[0], timeout: c.Duration("timeout"),
+		base: from[0], timeout: c.Duration("timeout"),
 		auth: setting(c, w, "auth", "PREFECT_API_AUTH_STRING", ""), key: setting(c, w, "key", "PREFECT_API_KEY", ""),
 	}
 	limits, err := source.limits(c.Context)

@@ -53,9 +53,6 @@ func leaseList(w world) *cli.Command {
 		Description: "limitd lease list --limit db --older-than 1h\nlimitd lease list --owner etl -o template='{{.Token}} {{.Owner.Host}}'",
 		Flags:       apiFlags(append(watchFlags(), leaseFilterFlags()...)...),
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-			}
 			filter, err := leaseFilter(c)
 			if err != nil {
 				return err

@@ -117,7 +117,7 @@ func releasedResult(p printer, leases []wire.Lease) result {
 		whole: map[string]any{"released": append([]wire.Lease{}, leases...)}, items: items,
 		people: func() error {
 			for _, l := range leases {
-				if err := p.line("Released lease %d of %s: %s.", l.Token, ownerText(l.Owner), grantText(l.Limits)); err != nil {
+				if err := p.line("Released lease %d%s: %s.", l.Token, ofOwner(l.Owner), grantText(l.Limits)); err != nil {
 					return err
 				}
 			}

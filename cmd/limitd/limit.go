@@ -132,9 +132,6 @@ func limitList(w world) *cli.Command {
 		Name: "list", Usage: "show limits, by name",
 		Flags: apiFlags(append(watchFlags(), limitFilterFlags()...)...),
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-			}
 			return showing(c, w, func(ctx context.Context, a *api, p printer) (result, error) {
 				return askLimits(ctx, a, p, limitFilter(c))
 			})

@@ -93,19 +93,24 @@ func patchOf(c *cli.Context) (wire.LimitPatch, error) {
 // patchLabels reads KEY=VALUE, and KEY- which drops a label.
 func patchLabels(c *cli.Context, patch *wire.LimitPatch) error {
 	for _, text := range c.StringSlice("label") {
+		key, value, sets := strings.Cut(text, "=")
+		now := &value
+		if dropped, drops := strings.CutSuffix(text, "-"); !sets && drops {
+			key, now = dropped, nil
+		} else if !sets {
+			return usagef(commandPath(c), "the label %q is not KEY=VALUE (or KEY- to drop it)", text)
+		}
+		switch before, again := patch.Labels[key]; {
+		case !again:
+		case (before == nil) != (now == nil):
+			return usagef(commandPath(c), "--label sets %q and drops it", key)
+		case now != nil && *before != *now:
+			return usagef(commandPath(c), "--label has two values for %q: %q and %q", key, *before, *now)
+		}
 		if patch.Labels == nil {
 			patch.Labels = map[string]*string{}
 		}
-		key, value, ok := strings.Cut(text, "=")
-		dropped, drop := strings.CutSuffix(text, "-")
-		switch {
-		case ok:
-			patch.Labels[key] = &value
-		case drop:
-			patch.Labels[dropped] = nil
-		default:
-			return usagef(commandPath(c), "the label %q is not KEY=VALUE (or KEY- to drop it)", text)
-		}
+		patch.Labels[key] = now
 	}
 	return nil
 }

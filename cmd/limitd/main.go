@@ -38,7 +38,10 @@ func process() world {
 // run runs one command line and returns the exit code.
 func run(args []string, w world) int {
 	app := newApp(w)
-	err := app.RunContext(context.Background(), append([]string{app.Name}, permute(app.Commands, args)...))
+	ordered, err := permute(app.Name, app.Commands, args)
+	if err == nil {
+		err = app.RunContext(context.Background(), append([]string{app.Name}, ordered...))
+	}
 	return report(w.stderr, err)
 }
 

@@ -137,9 +137,6 @@ func raftTransfer(w world) *cli.Command {
 			if c.NArg() > 1 {
 				return usagef(commandPath(c), "give one node, or none")
 			}
-			if c.NArg() == 1 && c.Args().First() == "" {
-				return usagef(commandPath(c), "the node's name is empty: leave it out, and the leader chooses")
-			}
 			body := wire.TransferRequest{To: c.Args().First()}
 			return change(c, w, http.MethodPost, "/v1/cluster/transfer", body, func(node string) string {
 				return cmp.Or(node, "Another node") + " leads now."

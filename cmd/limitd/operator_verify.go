@@ -23,9 +23,6 @@ func verifyCommand(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Args().Present() {
-				return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-			}
 			return verify(c.Context, newAPI(c, w), p)
 		},
 	}

@@ -29,10 +29,22 @@ func ownerText(o wire.Owner) string {
 		text = strings.TrimSpace(text + " (" + strings.Join(more, ", ") + ")")
 	}
 	if text == "" {
-		return "-"
+		return noOwner
 	}
 	return clean(text)
 }
+
+// ofOwner names an owner behind something: " of etl@w7"; nothing where nobody said
+// who it is.
+func ofOwner(o wire.Owner) string {
+	if text := ownerText(o); text != noOwner {
+		return " of " + text
+	}
+	return ""
+}
+
+// noOwner stands for an owner that nobody named.
+const noOwner = "-"
 
 // spanText writes a span with as many digits as matter: 0.3s, 12s, 4m10s, 3h20m,
 // 9d4h.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"text/template"
+	"text/template/parse"
 	"unicode"
 
 	"github.com/urfave/cli/v2"
@@ -94,16 +95,45 @@ func (p printer) to(out io.Writer) printer {
 	return p
 }
 
-// parse reads a template, in which \t and \n may be written as in a shell's
-// single quotes.
+// parse reads a template, outside of whose {{ }} \t and \n may be written as in a
+// shell's single quotes.
 func (p printer) parse(c *cli.Context, text string) (printer, error) {
-	text = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(text)
+	if text == "" {
+		return p, usagef(commandPath(c), "the template is empty; '{{.Name}}' would write names, '{{json .}}' shows what there is")
+	}
 	var err error
 	p.template, err = template.New("output").Funcs(template.FuncMap{"json": compact, "join": strings.Join}).Parse(text)
 	if err != nil {
 		return p, usagef(commandPath(c), "the template cannot be read: %s", strings.TrimPrefix(err.Error(), "template: "))
 	}
+	for _, t := range p.template.Templates() {
+		if t.Tree != nil {
+			unescape(t.Tree.Root)
+		}
+	}
 	return p, nil
+}
+
+// unescape reads \t and \n in the texts between the actions of a template.
+func unescape(list *parse.ListNode) {
+	if list == nil {
+		return
+	}
+	for _, node := range list.Nodes {
+		switch n := node.(type) {
+		case *parse.TextNode:
+			n.Text = []byte(strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(string(n.Text)))
+		case *parse.IfNode:
+			unescape(n.List)
+			unescape(n.ElseList)
+		case *parse.RangeNode:
+			unescape(n.List)
+			unescape(n.ElseList)
+		case *parse.WithNode:
+			unescape(n.List)
+			unescape(n.ElseList)
+		}
+	}
 }
 
 // show writes r in the printer's format.

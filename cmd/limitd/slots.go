@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/limitd/limitd/transport/wire"
 	"github.com/urfave/cli/v2"
@@ -49,6 +53,20 @@ func parseEntry(text, mode string) wire.Entry {
 		}
 	}
 	return wire.Entry{Name: text, Slots: 1, Mode: mode}
+}
+
+// colonHint says how a limit is written whose name ends like a number of slots,
+// where there is one as which an entry was not read; "" where there is none.
+func colonHint(ctx context.Context, a *api, entries []wire.Entry) string {
+	quick := *a
+	quick.timeout = time.Second
+	for _, e := range entries {
+		name := fmt.Sprintf("%s:%d", e.Name, e.Slots)
+		if _, err := quick.call(ctx, http.MethodGet, limitPath(name), nil); err == nil {
+			return fmt.Sprintf("There is a limit %q: write %s:1 for one slot of it.", name, name)
+		}
+	}
+	return ""
 }
 
 // entryText writes limits as the command line names them.

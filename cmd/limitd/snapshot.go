@@ -109,6 +109,9 @@ func sayRestored(p printer, c limit.Contents, longest time.Duration) error {
 func inspectCommand(w world) *cli.Command {
 	return &cli.Command{
 		Name: "inspect", Usage: "check a file, and tell what is in it; no node is asked", ArgsUsage: "FILE", Flags: outputFlags(),
+		Description: "The newest change is the newest update of a limit, or grant that is held still, by the clock of the\n" +
+			"node that led: the file was taken then or later. - means that it has neither limits nor leases. The\n" +
+			"index is that of the last record of the log that it has; cluster time counts from when the cluster was made.",
 		Action: func(c *cli.Context) error {
 			p, path, err := fileCommand(c, w)
 			if err != nil {
@@ -132,9 +135,6 @@ func endQuarantineCommand(w world) *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Args().Present() {
-				return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-			}
 			if _, err := newAPI(c, w).call(c.Context, http.MethodDelete, "/v1/cluster/quarantine", nil); err != nil {
 				return err
 			}
@@ -149,6 +149,9 @@ func fileCommand(c *cli.Context, w world) (printer, string, error) {
 	p, err := newPrinter(c, w)
 	if err == nil && c.NArg() != 1 {
 		err = usagef(commandPath(c), "name one file")
+	}
+	if info, lost := os.Stat(c.Args().First()); err == nil && lost == nil && info.IsDir() {
+		err = usagef(commandPath(c), "%s is a folder: name a file", c.Args().First())
 	}
 	return p, c.Args().First(), err
 }
@@ -261,9 +264,7 @@ func (a *api) stream(ctx context.Context, request func(base string) (*http.Reque
 		if err != nil {
 			return err
 		}
-		if a.token != "" {
-			r.Header.Set("Authorization", "Bearer "+a.token)
-		}
+		a.authorize(r)
 		r.Header.Set(wire.HeaderTimeout, a.timeout.String())
 		response, err := a.client.Do(r.WithContext(ctx))
 		if err == nil {

@@ -41,9 +41,6 @@ func authorityCreate(w world) *cli.Command {
 		Flags: pairFlags(3650,
 			&cli.StringFlag{Name: "name", Value: "limitd CA", Usage: "what people read in its certificate"}),
 		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
-			}
 			life, err := lifeOf(c)
 			if err != nil {
 				return err

@@ -39,8 +39,6 @@ func runTop(c *cli.Context, w world) error {
 	in, keyboard := screen.Terminal(w.stdin)
 	once := c.Bool("once")
 	switch {
-	case c.Args().Present():
-		return usagef(commandPath(c), "unexpected argument %q", c.Args().First())
 	case c.Duration("interval") < shortestInterval:
 		return usagef(commandPath(c), "--interval is %v: give at least %v", c.Duration("interval"), shortestInterval)
 	case !slices.Contains(top.Orders(), c.String("sort")):
@@ -132,6 +130,9 @@ func drawTop(on *screen.Screen, last seen, v *top.View) error {
 	if last.err != nil {
 		complaint = firstLine(last.err) + "\n"
 		height--
+		if last.look.Limits != nil {
+			complaint = "as last seen; now: " + complaint
+		}
 	}
 	return on.Draw(complaint + top.Render(last.look, v, width, height))
 }

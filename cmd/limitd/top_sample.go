@@ -160,6 +160,7 @@ func (s *sampler) count(ctx context.Context, n wire.Node) *top.Counters {
 	if err != nil {
 		return nil
 	}
+	s.api.authorize(request)
 	response, err := s.api.client.Do(request)
 	if err != nil {
 		return nil

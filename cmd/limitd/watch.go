@@ -209,13 +209,15 @@ func failedOnce(w io.Writer, told *bool, err error) {
 	}
 }
 
-// repeated writes the whole again, behind an empty line, when it has changed.
+// repeated writes the whole again, behind an empty line, when it has changed in more
+// than the time that passes.
 type repeated struct {
 	p      printer
 	stderr io.Writer
 	silent bool
 	buffer bytes.Buffer
-	last   string
+	last   string // as it was written
+	marks  string // of its items
 }
 
 func (r *repeated) printer() printer {
@@ -225,15 +227,32 @@ func (r *repeated) printer() printer {
 
 func (r *repeated) next(shown result) error {
 	r.silent = false
-	if err := shown.people(); err != nil || r.buffer.String() == r.last {
+	marks, err := marksOf(shown)
+	if err == nil {
+		err = shown.people()
+	}
+	if err != nil || r.last != "" && (marks == r.marks || r.buffer.String() == r.last) {
 		return err
 	}
 	if r.last != "" {
 		fmt.Fprintln(r.p.out)
 	}
-	r.last = r.buffer.String()
-	_, err := io.WriteString(r.p.out, r.last)
+	r.last, r.marks = r.buffer.String(), marks
+	_, err = io.WriteString(r.p.out, r.last)
 	return err
+}
+
+// marksOf returns what all its items are recognised by as unchanged.
+func marksOf(r result) (string, error) {
+	var all strings.Builder
+	for _, it := range r.items {
+		mark, err := markOf(r, it)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&all, "%q %s\n", it.name, mark)
+	}
+	return all.String(), nil
 }
 
 func (r *repeated) failed(err error) { failedOnce(r.stderr, &r.silent, err) }

@@ -75,6 +75,33 @@ func TestWatchTellsChanges(t *testing.T) {
 	}
 }
 
+// A table in a pipe is not written again because time passes.
+func TestWatchWritesNoTableForTime(t *testing.T) {
+	var out bytes.Buffer
+	w := &repeated{p: printer{out: &out, format: formatTable}}
+	look := func(held string, ids ...string) {
+		t.Helper()
+		p := w.printer()
+		shown := result{mark: withoutTimes, people: func() error { return p.line("%s held %s", strings.Join(ids, " "), held) }}
+		for _, id := range ids {
+			shown.items = append(shown.items, item{id, nil, map[string]string{"id": id, "expires_in": held}})
+		}
+		if err := w.next(shown); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look("0s")
+	look("1s")
+	look("2s", "a")
+	look("3s", "a")
+	look("4s", "a", "b")
+	look("5s", "b")
+	look("6s", "b")
+	if want := " held 0s\n\na held 2s\n\na b held 4s\n\nb held 5s\n"; out.String() != want {
+		t.Errorf("written:\n%s", out.String())
+	}
+}
+
 // frames are a screen that keeps all that was drawn.
 type frames struct{ list []string }
 

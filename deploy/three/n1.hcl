@@ -4,8 +4,8 @@
 name     = "n1"
 data_dir = "data/n1"
 
-http   { address = "127.0.0.1:7480" }
-peer   { address = "127.0.0.1:7481" }
+http { address = "127.0.0.1:7480" }
+peer { address = "127.0.0.1:7481" }
 gossip { address = "127.0.0.1:7482" }
 
 cluster {

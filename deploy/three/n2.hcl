@@ -4,8 +4,8 @@
 name     = "n2"
 data_dir = "data/n2"
 
-http   { address = "127.0.0.1:7490" }
-peer   { address = "127.0.0.1:7491" }
+http { address = "127.0.0.1:7490" }
+peer { address = "127.0.0.1:7491" }
 gossip { address = "127.0.0.1:7492" }
 
 cluster {

@@ -4,8 +4,8 @@
 name     = "n3"
 data_dir = "data/n3"
 
-http   { address = "127.0.0.1:7500" }
-peer   { address = "127.0.0.1:7501" }
+http { address = "127.0.0.1:7500" }
+peer { address = "127.0.0.1:7501" }
 gossip { address = "127.0.0.1:7502" }
 
 cluster {

@@ -72,7 +72,7 @@ type Lack struct {
 
 // Error says who lacks what.
 func (l *Lack) Error() string {
-	who := "without a token"
+	who := "a caller without a token"
 	if l.Who != "" {
 		who = fmt.Sprintf("the token %q", l.Who)
 	}

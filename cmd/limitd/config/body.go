@@ -13,17 +13,29 @@ import (
 func (l *Loaded) readBody(body hcl.Body, eval *hcl.EvalContext) {
 	content, diags := body.Content(schema(""))
 	l.diags = append(l.diags, diags...)
-	l.readAttributes("", content.Attributes, eval)
+	first := map[string]hcl.Range{}
+	l.readAttributes("", content.Attributes, eval, first)
 	for _, block := range content.Blocks {
 		switch block.Type {
 		case "limit":
+			l.once(first, fmt.Sprintf("limit %q", block.Labels[0]), block.DefRange)
 			l.readLimit(block, eval)
 		default:
 			content, diags := block.Body.Content(schema(block.Type))
 			l.diags = append(l.diags, diags...)
-			l.readAttributes(block.Type, content.Attributes, eval)
+			l.readAttributes(block.Type, content.Attributes, eval, first)
 		}
 	}
+}
+
+// once reports what stands twice in a file: the one would replace the other, or be
+// mixed with it, which is for several files.
+func (l *Loaded) once(first map[string]hcl.Range, what string, at hcl.Range) {
+	if other, again := first[what]; again {
+		l.fail(&at, "Said twice", fmt.Sprintf("%s stands in line %d already: make one of the two.", what, other.Start.Line))
+		return
+	}
+	first[what] = at
 }
 
 // schema derives what may stand in a block, or at the top (""), from the keys.
@@ -49,10 +61,11 @@ func schema(block string) *hcl.BodySchema {
 	return s
 }
 
-func (l *Loaded) readAttributes(block string, attributes hcl.Attributes, eval *hcl.EvalContext) {
+func (l *Loaded) readAttributes(block string, attributes hcl.Attributes, eval *hcl.EvalContext, first map[string]hcl.Range) {
 	for _, k := range Keys() {
 		in, name := k.block()
 		if attribute := attributes[name]; in == block && attribute != nil {
+			l.once(first, k.Name, attribute.NameRange)
 			l.setAttribute(k.Name, k.in(&l.Config), attribute, eval)
 		}
 	}

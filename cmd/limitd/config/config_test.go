@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -37,6 +39,27 @@ func TestExample(t *testing.T) {
 	want.Limit[0].Labels = map[string]string{}
 	if diff := cmp.Diff(want, l.Config); diff != "" {
 		t.Errorf("config.hcl.example differs from the defaults (-default +example):\n%s", diff)
+	}
+}
+
+// TestExamplesAreFormatted holds what people begin with to what config fmt makes of it.
+func TestExamplesAreFormatted(t *testing.T) {
+	names, err := filepath.Glob("../../../deploy/*/*.hcl")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no configuration in deploy: %v", err)
+	}
+	for _, name := range append(names, example) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		formatted, err := Format(name, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(text), string(formatted)); diff != "" {
+			t.Errorf("%s is not formatted; run: limitd config fmt -w\n%s", name, diff)
+		}
 	}
 }
 

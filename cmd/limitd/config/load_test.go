@@ -188,6 +188,46 @@ func TestUnsuitableTexts(t *testing.T) {
 	}
 }
 
+// TestAnUnsuitableTextIsOneError: it is not judged as the nothing that it is, and on
+// a command line nobody needs quotes.
+func TestAnUnsuitableTextIsOneError(t *testing.T) {
+	for _, l := range []*Loaded{
+		Load(Dev(), Sources{Flags: map[string]string{"raft.heartbeat_timeout": "abc"}}),
+		Load(Dev(), Sources{Flags: map[string]string{"raft.election_timeout": "abc"}}),
+		Load(Dev(), Sources{Lookup: variables(map[string]string{"LIMITD_CLUSTER_BOOTSTRAP_EXPECT": "x"})}),
+		Load(Dev(), Sources{Paths: []string{write(t, t.TempDir(), "n.hcl", `raft { heartbeat_timeout = "abc" }`)}}),
+	} {
+		report := reportOf(t, l)
+		if strings.Count(report, "Error:") != 1 || strings.Contains(report, "in quotes") != strings.Contains(report, "n.hcl") {
+			t.Errorf("reported:\n%s", report)
+		}
+	}
+}
+
+// TestALimitAndAKeyStandOnceInAFile: it is in other files that values may be replaced.
+func TestALimitAndAKeyStandOnceInAFile(t *testing.T) {
+	path := write(t, t.TempDir(), "n.hcl", `limit "db" { slots = 5 }
+log { level = "warn" }
+raft { log_store = "wal" }
+limit "gpu" { slots = 1 }
+limit "db" { slots = 7 }
+log {
+  format = "json"
+  level  = "info"
+}
+raft { trailing_logs = 20000 }
+`)
+	report := reportOf(t, Load(Dev(), Sources{Paths: []string{path}}))
+	for _, want := range []string{"n.hcl line 5, in limit", `limit "db" stands in line 1 already`, "n.hcl line 8, in log", "log.level stands in line 2 already"} {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+	if strings.Count(report, "Error:") != 2 {
+		t.Error(report)
+	}
+}
+
 func TestPathsThatCannotBeRead(t *testing.T) {
 	report := reportOf(t, Load(Dev(), Sources{Paths: []string{filepath.Join(t.TempDir(), "none.hcl"), t.TempDir()}}))
 	if !strings.Contains(report, "none.hcl: no such file") || !strings.Contains(report, "holds no *.hcl file") {

@@ -15,6 +15,7 @@ import (
 
 var (
 	errDuration = errors.New("write a duration with its unit, in quotes, such as \"250ms\", \"30s\" or \"1h30m\"")
+	errSpan     = errors.New("write a duration with its unit, such as 250ms, 30s or 1h30m")
 	errNumber   = errors.New("write a whole number, such as 5")
 	errBool     = errors.New("write true or false")
 	errText     = errors.New("write a text in quotes")
@@ -43,7 +44,7 @@ func setValue(p any, v cty.Value) error {
 		if v.Type() != cty.String {
 			return errDuration
 		}
-		return setText(p, v.AsString())
+		return because(setText(p, v.AsString()), errDuration)
 	}
 	panic(fmt.Sprintf("config: a key's field is a %T", p))
 }
@@ -64,26 +65,35 @@ func setAs(p any, v cty.Value, want cty.Type, wrong error) error {
 	return nil
 }
 
-// setText stores what a flag or a variable says in the field that p points to.
-func setText(p any, text string) (err error) {
+// setText stores what a flag or a variable says in the field that p points to. With
+// an error the field stays as it was.
+func setText(p any, text string) error {
 	switch p := p.(type) {
 	case *string:
 		*p = text
 	case *bool:
-		*p, err = strconv.ParseBool(text)
-		return because(err, errBool)
+		v, err := strconv.ParseBool(text)
+		return keep(p, v, err, errBool)
 	case *int64:
-		*p, err = strconv.ParseInt(text, 10, 64)
-		return because(err, errNumber)
+		v, err := strconv.ParseInt(text, 10, 64)
+		return keep(p, v, err, errNumber)
 	case *time.Duration:
-		*p, err = time.ParseDuration(text)
-		return because(err, errDuration)
+		v, err := time.ParseDuration(text)
+		return keep(p, v, err, errSpan)
 	case *[]string:
 		*p = splitList(text)
 	default:
 		panic(fmt.Sprintf("config: a key's field is a %T", p))
 	}
 	return nil
+}
+
+// keep stores v where it could be read, or says what is wrong with it.
+func keep[T any](p *T, v T, err, wrong error) error {
+	if err == nil {
+		*p = v
+	}
+	return because(err, wrong)
 }
 
 func because(err, wrong error) error {

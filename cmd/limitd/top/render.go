@@ -49,12 +49,18 @@ func columns() []column {
 }
 
 // Render returns the look as lines of at most width columns, height of them; 0:
-// as many as there are.
+// as many as there are. The zero look is that of nobody.
 func Render(l Look, v *View, width, height int) string {
 	var b strings.Builder
-	heading(&b, l.Totals, v)
+	if l.Limits == nil {
+		b.WriteString("limitd top   no node has answered yet\n\n")
+	} else {
+		heading(&b, l.Totals, v)
+	}
 	if v.Help {
 		b.WriteString(keys)
+	}
+	if v.Help || l.Limits == nil {
 		return b.String()
 	}
 	cols, rows := columns(), v.Rows(l)

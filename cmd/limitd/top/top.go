@@ -39,10 +39,10 @@ type Counters struct {
 	Leases, Waiters float64 // right now
 }
 
-// Look is what two samples tell.
+// Look is what two samples tell. The zero one tells that there was none.
 type Look struct {
 	Totals Totals `json:"totals"`
-	Limits []Row  `json:"limits"`
+	Limits []Row  `json:"limits"` // nil in the zero look alone
 }
 
 // Totals are the figures of the whole cluster. Rates are those between the two

@@ -80,6 +80,7 @@ func TestRender(t *testing.T) {
 		"filter":    {look, View{Sort: ByName, Filter: "g", Paused: true}, 80, 24},
 		"typing":    {look, View{Sort: ByName, Filter: "zz", typing: true}, 80, 24},
 		"help":      {look, View{Help: true}, 80, 24},
+		"nobody":    {Look{}, View{Sort: ByUse}, 80, 24},
 		"beginning": {Compare(Sample{}, Sample{}), View{Sort: ByUse}, 80, 24},
 	} {
 		t.Run(name, func(t *testing.T) {
