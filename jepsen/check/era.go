@@ -19,12 +19,18 @@ func cut(h *history.History) []*facts {
 	var eras []*facts
 	began, from := time.Duration(math.MinInt64), time.Duration(math.MinInt64)
 	for i := range h.Ops {
-		if o := &h.Ops[i]; o.Kind == history.Restore && o.Outcome != history.Refused && o.Call >= from {
+		o := &h.Ops[i]
+		switch {
+		case o.Kind != history.Restore || o.Outcome == history.Refused:
+		case o.Call < from: // beside another one: which was the last is not known
+			from = max(from, end(o))
+		default:
 			eras = append(eras, part(h, began, from, o.Call))
-			if began, from = o.Call, end(o); from == forever {
-				return eras
-			}
+			began, from = o.Call, end(o)
 		}
+	}
+	if from == forever {
+		return eras
 	}
 	return append(eras, part(h, began, from, forever))
 }

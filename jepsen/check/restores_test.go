@@ -74,3 +74,39 @@ func TestWhatTheBackupTookAwayIsNotHeld(t *testing.T) {
 		t.Errorf("convicted: %v", found)
 	}
 }
+
+// TestRestoresAtOnceAreOneCut has a restore begin while another one goes on, and end
+// behind it: until then cluster time may be put back again.
+func TestRestoresAtOnceAreOneCut(t *testing.T) {
+	read := func(from time.Duration, index uint64, clock time.Duration) history.Op {
+		return history.Op{
+			Kind: history.ReadLimit, Call: from, Return: from + ms, Outcome: history.OK, Tries: 1,
+			Index: index, Time: int64(clock), Ask: history.Ask{Limits: []history.Want{{Name: "db"}}},
+		}
+	}
+	judged := func(between bool) (n int) {
+		h := &history.History{Run: history.Run{Instrument: "sim", Remember: time.Minute}, Ops: []history.Op{
+			{Kind: history.Restore, Call: 10 * time.Second, Return: 10400 * ms, Outcome: history.OK},
+			{Kind: history.Restore, Call: 10100 * ms, Return: 10600 * ms, Outcome: history.OK},
+			read(10450*ms, 40, 3*time.Second), read(10700*ms, 60, 2*time.Second),
+		}}
+		if !between {
+			h.Ops[1].Return = 10300 * ms
+		}
+		for i := range h.Ops {
+			h.Ops[i].Number = i + 1
+		}
+		for _, c := range check.Checkers() {
+			if c.Name == "clock" {
+				n += len(c.Judge(h))
+			}
+		}
+		return n
+	}
+	if n := judged(true); n > 0 {
+		t.Errorf("time that a second restore put back: %d convictions", n)
+	}
+	if judged(false) == 0 {
+		t.Error("time that went back behind both restores: not convicted")
+	}
+}
