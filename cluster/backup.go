@@ -62,6 +62,7 @@ func (r *Replica) Restore(ctx context.Context, backup io.Reader, longestTTL time
 	if longestTTL > 0 && !t.raiseRules(command.KindEndQuarantine.Rules()) {
 		return fmt.Errorf("%w: upgrade all of them, or restore with a longest_ttl of 0s, which says that no holder of before is at work", ErrRulesBehind)
 	}
+	restored := r.stats.restores.Load()
 	spool, meta, err := r.rewrite(backup, longestTTL)
 	if err != nil {
 		return fmt.Errorf("read the backup: %w", err)
@@ -81,6 +82,14 @@ func (r *Replica) Restore(ctx context.Context, backup io.Reader, longestTTL time
 	}
 	if err != nil {
 		return fmt.Errorf("%w: wait for proposals under way: %w", ErrNoLeader, err)
+	}
+	if r.stats.restores.Load() != restored { // its tokens go on behind those of before, as those of the other one do
+		again, its, err := r.rewrite(spool, longestTTL)
+		if err != nil {
+			return fmt.Errorf("read the backup again: %w", err)
+		}
+		defer again.Close()
+		spool, meta = again, its
 	}
 	r.closeTenure()
 	defer r.closeTenure() // one that was opened meanwhile has the clock of before

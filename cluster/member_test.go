@@ -402,6 +402,37 @@ func TestABackupIsRestored(t *testing.T) {
 	})
 }
 
+// TestABackupThatComesSlowly: another one is restored meanwhile, behind which tokens
+// have gone on by the time that it is all there.
+func TestABackupThatComesSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := three(t, 2)
+		var backup bytes.Buffer
+		if err := c.Leader().R().Snapshot(t.Context(), &backup); err != nil {
+			t.Fatal(err)
+		}
+		leader, done := c.Leader().R(), make(chan error)
+		slow, rest := io.Pipe()
+		go func() { done <- leader.Restore(t.Context(), slow, 0) }()
+		if _, err := rest.Write(backup.Bytes()[:10]); err != nil {
+			t.Fatal(err)
+		}
+		if err := leader.Restore(t.Context(), bytes.NewReader(backup.Bytes()), 0); err != nil {
+			t.Fatal(err)
+		}
+		between := granted(t, op(t, c, "a", acquire("db", 0), 0))
+		if _, err := rest.Write(backup.Bytes()[10:]); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(rest.Close(), <-done); err != nil {
+			t.Fatal(err)
+		}
+		if next := granted(t, op(t, c, "b", acquire("db", 0), 0)); next.Token <= between.Token {
+			t.Errorf("token %d after the second restore, and %d before", next.Token, between.Token)
+		}
+	})
+}
+
 // TestRulesComeIntoForceWhenAllKnowThem: a cluster begins with the first rules,
 // and goes on to the newest that every member knows (T8).
 func TestRulesComeIntoForceWhenAllKnowThem(t *testing.T) {
