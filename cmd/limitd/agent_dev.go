@@ -76,7 +76,9 @@ func runPlan(ctx context.Context, plan []config.Config, common config.Config, w 
 // stopped it, and wants to see what else happens.
 func withoutDeadPeers(o *hclog.LoggerOptions) *hclog.LoggerOptions {
 	thin := o.Exclude
-	o.Exclude = func(l hclog.Level, message string, args ...any) bool { return ofDeadPeer(message) || thin(l, message, args...) }
+	o.Exclude = func(l hclog.Level, message string, args ...any) bool {
+		return ofDeadPeer(message) || thin(l, message, args...)
+	}
 	return o
 }
 
