@@ -48,8 +48,9 @@ func TestWhatDoesNotFitIsWarnedOf(t *testing.T) {
 	deps := testDeps(t)
 	deps.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: &log})
 	node := startWith(t, c, deps)
-	node.cfg.Limits.DefaultTTL = 40 * time.Second // as if the cluster had been founded with another
-	if err := node.compareSettings(t.Context()); err != nil {
+	other := &Daemon{cfg: node.cfg, log: node.log, node: node.node} // as if the cluster had been founded with another one's settings
+	other.cfg.Limits.DefaultTTL = 40 * time.Second
+	if err := other.compareSettings(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	wants := []string{"setting=default_ttl cluster=1m configured=40s", "anonymous=nosuchpolicy", "chmod 600: file=" + key}
