@@ -50,6 +50,23 @@ func TestOutlookHeedsThePresent(t *testing.T) {
 	}
 }
 
+// An estimate that comes to nothing is none, until time tells more.
+func TestOutlookOfNextToNothing(t *testing.T) {
+	b := newBulk(t, command.LimitSettings{Slots: 10, Active: true})
+	b.acquire("short", 0)
+	b.now += 5
+	b.play("", &command.Release{ID: "short"})
+	b.fill(10, 0)
+	if x := b.explained(1, command.Concurrency); x.FreeIn != -1 {
+		t.Errorf("ten slots just taken, one free in %d ns", x.FreeIn)
+	}
+	b.now += seconds(10)
+	b.play("", &command.Tick{})
+	if x := b.explained(1, command.Concurrency); x.FreeIn != seconds(10) {
+		t.Errorf("held for 10 s, one free in %d ns", x.FreeIn)
+	}
+}
+
 // What can never be is free at no time.
 func TestOutlookOfWhatNeverFits(t *testing.T) {
 	rate := command.Rate{Num: 1, Den: 1e9, Text: "1/s"}

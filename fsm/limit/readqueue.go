@@ -115,7 +115,7 @@ func (s *State) outlook(l *limitRow, slots, ahead int64, protection uint64) int6
 		wait = s.untilDecay(l, slots, 0, q.reservedBefore(protection))
 	}
 	if !l.decays() {
-		if wait > 0 {
+		if wait != none {
 			wait = max(wait, s.quiet(l))
 		}
 		wait = max(wait, s.Quarantine())
