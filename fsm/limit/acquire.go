@@ -169,7 +169,10 @@ func (s *State) use(d *demand) {
 
 // deny answers a try that did not fit, or a wait that ran out.
 func (s *State) deny(id string, wants []want, age, protection uint64) *command.Denied {
-	position, wait, blockers := s.obstacles(wants, age, protection)
+	wait := none
+	position, blockers := s.obstacles(wants, age, protection, func(l *limitRow, slots, ahead int64) {
+		wait = max(wait, s.estimate(l, slots, ahead))
+	})
 	for _, n := range wants {
 		if l := s.limit(n.limit); s.lacks(l, age, protection, n.slots) {
 			l.denied++

@@ -77,6 +77,13 @@ func (s *State) QuarantineEnd() int64 { return s.quarantine }
 // closed tells whether the quarantine keeps l from granting.
 func (s *State) closed(l *limitRow) bool { return s.quarantine != 0 && !l.decays() }
 
+// Quarantined tells whether the quarantine keeps the limit of that name from
+// granting.
+func (s *State) Quarantined(name string) bool {
+	l := s.find(name)
+	return l != nil && l.enforcing() && s.closed(l)
+}
+
 // room is how many slots of l, which is settled, can be granted, reservations
 // aside.
 func (s *State) room(l *limitRow) int64 {

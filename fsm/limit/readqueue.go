@@ -28,10 +28,14 @@ func (s *State) Queue(name string, after uint64, n int) (list []Waiter, ok bool)
 
 func (s *State) showWaiter(l *limitRow, w *waiter, position int64) Waiter {
 	park := s.limits.get(s.parkOf(w))
+	ahead := position - 1
+	if park != l {
+		ahead = s.ahead(park.seq, w.age)
+	}
 	return Waiter{
 		ID: w.id, Age: w.age, Position: position, Slots: w.of(l.seq), Owner: w.demand.owner,
 		WaitingFor: s.now - w.arrived, DeadlineIn: w.deadline - s.now, ParkedOn: park.name,
-		Protected: w.protected(), Parted: w.parted, EstimatedWait: s.estimate(l, w.of(l.seq), position-1),
+		Protected: w.protected(), Parted: w.parted, EstimatedWait: s.outlook(park, w.of(park.seq), ahead, w.protection),
 	}
 }
 
@@ -53,11 +57,10 @@ func (s *State) blocks(l *limitRow, age, protection uint64, slots int64) bool {
 }
 
 // obstacles describes what a demand lacks: its position on the first limit
-// that it lacks, an estimate of the wait (-1: nothing can be said), and those
-// limits in the order of the demand.
-func (s *State) obstacles(wants []want, age, protection uint64) (position, wait int64, blockers []command.Blocker) {
+// that it lacks, and those limits in the order of the demand. see is shown each,
+// with the slots wanted of it, and how many waiters come first.
+func (s *State) obstacles(wants []want, age, protection uint64, see func(l *limitRow, slots, ahead int64)) (position int64, blockers []command.Blocker) {
 	var first *limitRow
-	wait = none
 	for _, n := range wants {
 		l := s.limits.get(n.limit)
 		if !s.blocks(l, age, protection, n.slots) {
@@ -65,12 +68,12 @@ func (s *State) obstacles(wants []want, age, protection uint64) (position, wait 
 		}
 		ahead := s.ahead(l.seq, age)
 		blockers = append(blockers, command.Blocker{Name: l.name, Slots: l.set.Slots, Occupied: l.occupiedAt(s.now), Ahead: ahead})
-		wait = max(wait, s.estimate(l, n.slots, ahead))
+		see(l, n.slots, ahead)
 		if first == nil || before(l, first) {
 			first, position = l, ahead+1
 		}
 	}
-	return position, wait, blockers
+	return position, blockers
 }
 
 // ahead is how many waiters that name a limit are older.
@@ -95,6 +98,43 @@ func (s *State) newestNaming(limit uint64) (age uint64) {
 	return age
 }
 
+// outlook is estimate for who asks how things stand: it says nothing rather than
+// that a limit which blocks is free at once, and heeds how things stand now. What
+// estimate says of a denial is remembered, and so a rule that stays as it is.
+//
+// Where nothing was granted for a while, nothing came back: then that is how long it
+// may take yet, whatever the slots took before. (The leases of the past may have
+// been a few short ones.) Nothing comes back of use before a quarantine ends. A
+// protected waiter comes before all but those that were protected earlier.
+func (s *State) outlook(l *limitRow, slots, ahead int64, protection uint64) int64 {
+	if protection != 0 {
+		ahead = 0
+	}
+	wait := s.estimate(l, slots, ahead)
+	if q := s.lines[l.seq]; q != nil && l.decays() && protection != 0 {
+		wait = s.untilDecay(l, slots, 0, q.reservedBefore(protection))
+	}
+	if !l.decays() {
+		if wait != none {
+			wait = max(wait, s.quiet(l))
+		}
+		wait = max(wait, s.Quarantine())
+	}
+	if wait == 0 {
+		return none
+	}
+	return wait
+}
+
+// quiet is for how many ns nothing was granted of l.
+func (s *State) quiet(l *limitRow) int64 {
+	at, newest := s.holdings.last(pair{l.seq + 1, 0})
+	if newest == nil || at.a != l.seq {
+		return 0
+	}
+	return s.now - newest.granted
+}
+
 // estimate says after how many ns of cluster time l can have slots for one
 // more behind those ahead, taken to be like it; none where nothing can be said.
 // For a decaying limit on which nobody waits it is exact (A1): no earlier try
@@ -103,10 +143,17 @@ func (s *State) estimate(l *limitRow, slots, ahead int64) int64 {
 	if !l.decays() {
 		return s.estimateReturn(l, slots, ahead)
 	}
-	needed := min(scale(slots, ahead+1, 1), 1<<61) - l.free()
+	reserved := int64(0)
 	if q := s.lines[l.seq]; q != nil && ahead == 0 {
-		needed += q.reserved
+		reserved = q.reserved
 	}
+	return s.untilDecay(l, slots, ahead, reserved)
+}
+
+// untilDecay says after how many ns decay has freed slots of l for one more behind
+// those ahead, beside what is reserved.
+func (s *State) untilDecay(l *limitRow, slots, ahead, reserved int64) int64 {
+	needed := min(scale(slots, ahead+1, 1), 1<<61) - l.free() + reserved
 	switch {
 	case needed <= 0:
 		return 0
@@ -150,7 +197,13 @@ func scale(a, b, c int64) int64 {
 }
 
 func (s *State) showWaiting(w *waiter) *command.Waiting {
-	position, wait, blockers := s.obstacles(w.demand.wants, w.age, w.protection)
+	wait := int64(0)
+	position, blockers := s.obstacles(w.demand.wants, w.age, w.protection, func(l *limitRow, slots, ahead int64) {
+		wait = worse(wait, s.outlook(l, slots, ahead, w.protection))
+	})
+	if len(blockers) == 0 {
+		wait = none
+	}
 	return &command.Waiting{ID: w.id, Age: w.age, Position: max(1, position), EstimatedWait: wait, BlockedBy: blockers}
 }
 
@@ -176,15 +229,14 @@ func (s *State) Explain(entries []command.Entry) Explanation {
 			}
 			continue
 		}
-		misfit := unfit(l, n.Slots, n.Mode)
+		shown, problem := s.explainLimit(l, n.Slots), unfit(l, n.Slots, n.Mode)
+		if problem != nil {
+			shown.FreeIn = none // never
+		}
 		if e.Problem == nil {
-			e.Problem = misfit
+			e.Problem = problem
 		}
-		shown := s.explainLimit(l, n.Slots)
-		if misfit != nil {
-			shown.FreeIn = none
-		}
-		if shown.FreeIn != 0 || s.blocks(l, never64, 0, n.Slots) {
+		if shown.FreeIn != 0 {
 			e.WouldGrant = false
 			e.EstimatedWait = worse(e.EstimatedWait, shown.FreeIn)
 		}
@@ -212,7 +264,7 @@ func (s *State) explainLimit(l *limitRow, slots int64) ExplainedLimit {
 		Quarantined: l.enforcing() && s.closed(l),
 	}
 	if s.blocks(l, never64, 0, slots) {
-		shown.FreeIn = s.estimate(l, slots, shown.Ahead)
+		shown.FreeIn = s.outlook(l, slots, shown.Ahead, 0)
 	}
 	shown.Holders, _ = s.Holders(l.name, 0, 10)
 	return shown
